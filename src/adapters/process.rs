@@ -1,0 +1,191 @@
+//! Processes of this machine: our own program, detached children, bounded commands.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::io::AsyncReadExt;
+
+use crate::clock::Clock;
+
+use super::Error;
+
+/// The running program, found once in `main` and passed down, so that a run goes on with the
+/// image it began with even when the file on disk is replaced meanwhile.
+#[derive(Clone, Debug)]
+pub struct Program(PathBuf);
+
+impl Program {
+    /// This process's own image.
+    pub fn this() -> Self {
+        Self(PathBuf::from("/proc/self/exe"))
+    }
+
+    /// Another image, for tests that drive the built program.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// What to give to the system to run it.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Starts the program with `args` in the background, its working directory `dir`, its output
+    /// appended to `log`, nothing on its input. The child calls setsid itself. The handle is only
+    /// for its pid: dropping it does not end the child.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "adapters/process is where processes start"
+    )]
+    pub fn detached(&self, args: &[&str], dir: &Path, log: &Path) -> Result<u32, Error> {
+        let shown = format!("start {} {}", self.0.display(), args.join(" "));
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|e| Error::io("open", log.display(), &e))?;
+        let errors = output
+            .try_clone()
+            .map_err(|e| Error::io("open", log.display(), &e))?;
+        let child = std::process::Command::new(&self.0)
+            .arg0("backout")
+            .args(args)
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .map_err(|e| Error::io(&shown, "", &e))?;
+        Ok(child.id())
+    }
+}
+
+/// A process known by more than its number: numbers are used again, start times are not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub started: u64,
+}
+
+impl Identity {
+    /// The identity of a living process, or nothing when it is gone or a zombie.
+    pub fn of(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        if matches!(fields.next()?, "Z" | "X") {
+            return None;
+        }
+        Some(Self {
+            pid,
+            started: fields.nth(18)?.parse().ok()?,
+        })
+    }
+
+    /// Whether this very process still lives.
+    pub fn lives(&self) -> bool {
+        Self::of(self.pid).as_ref() == Some(self)
+    }
+
+    /// Sends `signal` if this very process still lives; a process that is gone is no error.
+    pub fn signal(&self, signal: Signal) -> Result<(), Error> {
+        if !self.lives() {
+            return Ok(());
+        }
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
+            return Ok(());
+        };
+        match rustix::process::kill_process(pid, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(Error::io("signal process", self.pid, &errno.into())),
+        }
+    }
+}
+
+/// What a bounded command left.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Exit code, or nothing when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output, cut at the limit.
+    pub stdout: Vec<u8>,
+    /// Standard error, cut at the limit.
+    pub stderr: Vec<u8>,
+}
+
+/// Runs `sh -c line` for at most `limit`, keeping at most `bytes` of each stream. When the time is
+/// up its whole process group is killed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "adapters/process is where processes start"
+)]
+pub async fn shell(
+    line: &str,
+    dir: &Path,
+    limit: Duration,
+    bytes: u64,
+    clock: &Clock,
+) -> Result<Finished, Error> {
+    let mut child = tokio::process::Command::new("/bin/sh")
+        .args(["-c", line])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| Error::io("run", line, &e))?;
+    let group = child.id();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let work = async {
+        let read = |stream: Option<_>| async move { capture(stream, bytes).await };
+        let errors = async move {
+            let mut kept = Vec::new();
+            if let Some(stream) = stderr {
+                let mut limited = tokio::io::AsyncReadExt::take(stream, bytes);
+                limited.read_to_end(&mut kept).await.ok();
+            }
+            kept
+        };
+        let (stdout, stderr) = tokio::join!(read(stdout), errors);
+        (child.wait().await, stdout, stderr)
+    };
+    let ended = clock.timeout(limit, work).await;
+    match ended {
+        Ok((Ok(status), stdout, stderr)) => Ok(Finished {
+            code: status.code(),
+            stdout,
+            stderr,
+        }),
+        Ok((Err(e), ..)) => Err(Error::io("wait for", line, &e)),
+        Err(_) => {
+            kill_group(group);
+            Err(Error::timed_out(format!("run {line}"), limit))
+        }
+    }
+}
+
+async fn capture(stream: Option<tokio::process::ChildStdout>, bytes: u64) -> Vec<u8> {
+    let mut kept = Vec::new();
+    if let Some(stream) = stream {
+        let mut limited = tokio::io::AsyncReadExt::take(stream, bytes);
+        limited.read_to_end(&mut kept).await.ok();
+    }
+    kept
+}
+
+fn kill_group(leader: Option<u32>) {
+    if let Some(pid) = leader
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw)
+    {
+        rustix::process::kill_process_group(pid, Signal::KILL).ok();
+    }
+}

@@ -1,0 +1,3 @@
+//! The program: reads its arguments, runs, and ends with the exit code.
+
+fn main() {}
