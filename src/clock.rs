@@ -38,17 +38,11 @@ impl Clock {
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     pub fn manual(start: DateTime<Utc>) -> Self {
-        Self(Source::Manual(Arc::new(Manual {
-            now: Mutex::new(start),
-            moved: Notify::new(),
-        })))
+        Self(Source::Manual(Arc::new(Manual { now: Mutex::new(start), moved: Notify::new() })))
     }
 
     /// Wall time in UTC.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0 {
             Source::Real => Utc::now(),
@@ -57,10 +51,7 @@ impl Clock {
     }
 
     /// Waits for `span` of monotonic time.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that waits"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
     pub async fn sleep(&self, span: Duration) {
         match &self.0 {
             Source::Real => tokio::time::sleep(span).await,

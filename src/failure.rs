@@ -37,7 +37,7 @@ pub enum Exit {
 pub struct Failure {
     /// The exit code this failure ends the program with.
     pub exit: Exit,
-    /// "could not <verb> <thing>: why", lower-case, no full stop.
+    /// `could not VERB THING: why`, lower-case, no full stop.
     pub message: String,
     /// Each starts with a verb and names an exact command where there is one.
     pub hints: Vec<String>,
@@ -46,11 +46,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without hints.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-            hints: Vec::new(),
-        }
+        Self { exit, message: message.into(), hints: Vec::new() }
     }
 
     /// Adds what to do next.

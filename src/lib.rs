@@ -41,7 +41,7 @@
 //! effect looks like now. The *watch window* is the monitored time after a rollback. The *lead* is
 //! the one client that may start things; everyone attached may stop them.
 
-pub mod adapters;
 pub mod clock;
 pub mod failure;
+pub mod model;
 pub mod text;

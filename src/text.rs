@@ -1,6 +1,6 @@
 //! Foreign text made safe for a terminal, and the width of what is shown.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -31,12 +31,12 @@ impl SafeText {
         for chunk in kept.utf8_chunks() {
             text.push_str(chunk.valid());
             for byte in chunk.invalid() {
-                text.push_str(&format!("\\x{byte:02x}"));
+                write!(text, "\\x{byte:02x}").ok();
             }
         }
         let mut safe = clean(&text);
         if kept.len() < raw.len() && !safe.ends_with(|c: char| c.is_ascii_digit()) {
-            safe.push_str(&format!("…+{}", raw.len() - kept.len()));
+            write!(safe, "…+{}", raw.len() - kept.len()).ok();
         }
         Self(safe)
     }
@@ -75,22 +75,20 @@ fn clean(raw: &str) -> String {
     let mut marks = 0;
     for (at, c) in raw.char_indices() {
         if at >= LINE_LIMIT {
-            safe.push_str(&format!("…+{}", raw.len() - at));
+            write!(safe, "…+{}", raw.len() - at).ok();
             break;
         }
         // A few combining marks are language; a pile of them is an attack on the lines around.
-        marks = if c.width() == Some(0) && !c.is_control() {
-            marks + 1
-        } else {
-            0
-        };
+        marks = if c.width() == Some(0) && !c.is_control() { marks + 1 } else { 0 };
         match c {
             '\t' => safe.push_str("    "),
             '\u{1b}' => safe.push('␛'),
-            c if c.is_control() => safe.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_control() => {
+                write!(safe, "\\x{:02x}", u32::from(c)).ok();
+            }
             c if is_invisible(c) || marks > 4 => {
                 if marks <= 4 {
-                    safe.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+                    write!(safe, "\\u{{{:x}}}", u32::from(c)).ok();
                 }
             }
             c => safe.push(c),
@@ -143,10 +141,7 @@ mod tests {
 
     #[test]
     fn an_escape_sequence_stays_visible_and_harmless() {
-        assert_eq!(
-            SafeText::new("\x1b[2Jgone\u{9b}31m").as_str(),
-            "␛[2Jgone\\x9b31m"
-        );
+        assert_eq!(SafeText::new("\x1b[2Jgone\u{9b}31m").as_str(), "␛[2Jgone\\x9b31m");
     }
 
     #[test]
@@ -157,11 +152,7 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_and_counted() {
         let safe = SafeText::new(&"x".repeat(LINE_LIMIT + 7));
-        assert!(
-            safe.as_str().ends_with("…+7"),
-            "{}",
-            &safe.as_str()[LINE_LIMIT - 3..]
-        );
+        assert!(safe.as_str().ends_with("…+7"), "{}", &safe.as_str()[LINE_LIMIT - 3..]);
     }
 
     proptest! {

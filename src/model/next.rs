@@ -1,0 +1,338 @@
+//! What the engine does now: a pure function of the situation.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::text::SafeText;
+
+use super::criteria::{self, Passed};
+use super::entry::{Abort, Outcome, Standing};
+use super::ids::{Epoch, StepId, Time};
+use super::incident::{Run, StepPhase, StepState};
+use super::plan::{Class, OnFailure, StepSpec};
+use super::situation::Situation;
+use super::watch::Verdict;
+
+/// One thing to do. Several may stand beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Begin this attempt of a step.
+    Run(StepId, u32),
+    /// Look where a cut-off step stands; change nothing.
+    Look(StepId),
+    /// End a cut-off step on the word of the last look.
+    Settle(StepId),
+    /// A person must decide.
+    Wait(Option<StepId>, SafeText),
+    /// Measure the criteria and open the watch window.
+    OpenWatch,
+    /// Keep watching.
+    Watch,
+    /// End the run.
+    Finish(Outcome),
+}
+
+/// How long after a look that could not tell the next one comes.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(8);
+
+/// What to do now. `live` are the steps that this engine is executing at this moment: a step that
+/// runs by the journal but is not live was cut off, and is looked at before anything else.
+pub fn next(situation: &Situation, live: &BTreeSet<StepId>, now: Time) -> Vec<Next> {
+    let Some(run) = situation.open_run() else {
+        return Vec::new();
+    };
+    let cut_off: Vec<Next> = run
+        .running()
+        .filter(|step| !live.contains(&step.id))
+        .filter_map(|step| settle_or_look(run, step, situation.epoch))
+        .collect();
+    if !cut_off.is_empty() {
+        return cut_off;
+    }
+    let mut todo = look_again(run, situation.epoch, live, now);
+    if let Some(verb) = run.abort {
+        todo.extend(aborting(run, verb, live));
+        return todo;
+    }
+    if !run.paused && !verdict_is_against(run) {
+        todo.extend(ready(run));
+    }
+    todo.extend(watching(run, live));
+    let starts =
+        todo.iter().any(|next| matches!(next, Next::Run(..) | Next::OpenWatch | Next::Finish(_)));
+    if !starts
+        && run.waiting.is_none()
+        && live.is_empty()
+        && !verdict_is_against(run)
+        && let Some((step, why)) = stuck(run)
+    {
+        todo.push(Next::Wait(Some(step), why));
+    }
+    todo
+}
+
+/// The watch window, and what its verdict makes of the run.
+fn watching(run: &Run, live: &BTreeSet<StepId>) -> Option<Next> {
+    let Some(watch) = &run.watch else {
+        let waits = forward(run).any(|(spec, state)| {
+            !spec.beside_watch && !state.phase.is_through() && !goes_on(spec, state)
+        });
+        return (!waits && !run.paused).then_some(Next::OpenWatch);
+    };
+    if watch.verdict.is_none() {
+        return Some(Next::Watch);
+    }
+    let (outcome, why) = outcome_of(run);
+    match outcome {
+        Outcome::Done => forward(run)
+            .all(|(spec, state)| state.phase.is_through() || goes_on(spec, state))
+            .then_some(Next::Finish(outcome)),
+        _ if !live.is_empty() => None,
+        // The next level is offered before the run ends (S-15).
+        Outcome::Failed if !watch.accepted => {
+            run.waiting.is_none().then_some(Next::Wait(None, why))
+        }
+        Outcome::Failed | Outcome::Aborted | Outcome::Undone | Outcome::Unknown => {
+            Some(Next::Finish(outcome))
+        }
+    }
+}
+
+/// Whether the window has ended with a verdict that is not good: nothing more is begun then, least
+/// of all stopping the failed version, which is the way back.
+fn verdict_is_against(run: &Run) -> bool {
+    let ended = run.watch.as_ref().is_some_and(|watch| watch.verdict.is_some());
+    ended && outcome_of(run).0 != Outcome::Done
+}
+
+fn forward(run: &Run) -> impl Iterator<Item = (&StepSpec, &StepState)> {
+    run.plan.core.steps.iter().filter_map(|spec| Some((spec, run.step(&spec.id)?)))
+}
+
+/// Whether a step's failure is only noted.
+fn goes_on(spec: &StepSpec, state: &StepState) -> bool {
+    spec.on_failure == OnFailure::GoOn
+        && matches!(state.phase, StepPhase::Failed(_) | StepPhase::Unknown(_))
+}
+
+/// Waiting steps whose needs are met.
+fn ready(run: &Run) -> Vec<Next> {
+    if forward(run).any(|(spec, state)| {
+        matches!(state.phase, StepPhase::Failed(_) | StepPhase::Unknown(_)) && !goes_on(spec, state)
+    }) {
+        return Vec::new();
+    }
+    forward(run)
+        .filter(|(_, state)| state.phase == StepPhase::Waiting)
+        .filter(|(spec, _)| {
+            spec.needs.iter().all(|need| {
+                forward(run).any(|(other, state)| {
+                    &other.id == need && (state.phase.is_through() || goes_on(other, state))
+                })
+            })
+        })
+        .map(|(spec, state)| Next::Run(spec.id.clone(), state.attempt + 1))
+        .collect()
+}
+
+/// A cut-off step is looked at under this lease before anything is concluded. One that would be
+/// begun again is left alone while nothing may start.
+fn settle_or_look(run: &Run, step: &StepState, epoch: Epoch) -> Option<Next> {
+    let Some(standing) = step.looked.as_ref().filter(|_| step.epoch == epoch) else {
+        return Some(Next::Look(step.id.clone()));
+    };
+    let again =
+        run.plan.step(&step.id).is_some_and(|spec| settle(spec, standing) == Settled::Again);
+    let stays = match run.abort {
+        _ if step.undo || !again => false,
+        // "Stop" lets a step that has begun to have its effect come to its end.
+        Some(Abort::Stop) => *standing == Standing::NotDone,
+        Some(Abort::Now | Abort::Undo) => true,
+        None => run.paused || verdict_is_against(run),
+    };
+    (!stays).then(|| Next::Settle(step.id.clone()))
+}
+
+/// Steps that nobody could vouch for are looked at again, and a look that finds the effect heals
+/// them; an opaque one cannot be looked at. In an abort only what takes back still matters.
+fn look_again(run: &Run, epoch: Epoch, live: &BTreeSet<StepId>, now: Time) -> Vec<Next> {
+    run.steps
+        .iter()
+        .filter(|step| matches!(step.phase, StepPhase::Unknown(_)) && !live.contains(&step.id))
+        .filter(|step| match run.abort {
+            None => true,
+            Some(Abort::Undo) => step.undo,
+            Some(Abort::Stop | Abort::Now) => false,
+        })
+        .filter_map(|step| {
+            if step.looked == Some(Standing::Done) && step.epoch == epoch {
+                return Some(Next::Settle(step.id.clone()));
+            }
+            let opaque = run.plan.step(&step.id)?.class == Class::Opaque;
+            let rested = step
+                .looked_at
+                .is_none_or(|at| (now - at).abs().to_std().is_ok_and(|age| age >= LOOK_AGAIN));
+            (!opaque && rested).then(|| Next::Look(step.id.clone()))
+        })
+        .collect()
+}
+
+/// What holds the run up: a step that did not end well, or one that can never begin.
+fn stuck(run: &Run) -> Option<(StepId, SafeText)> {
+    let ended = forward(run).find_map(|(spec, state)| match &state.phase {
+        _ if goes_on(spec, state) => None,
+        StepPhase::Failed(why) | StepPhase::Unknown(why) => Some((spec.id.clone(), why.clone())),
+        StepPhase::Waiting | StepPhase::Running | StepPhase::Done | StepPhase::Skipped(_) => None,
+    });
+    let never = || {
+        let (spec, _) = forward(run).find(|(_, state)| state.phase == StepPhase::Waiting)?;
+        let needs: Vec<&str> = spec.needs.iter().map(StepId::as_str).collect();
+        let why = format!("it can never begin: it needs {}", needs.join(", "));
+        Some((spec.id.clone(), SafeText::new(&why)))
+    };
+    ended.or_else(|| if run.paused { None } else { never() })
+}
+
+fn aborting(run: &Run, verb: Abort, live: &BTreeSet<StepId>) -> Option<Next> {
+    if !live.is_empty() {
+        return None;
+    }
+    match verb {
+        Abort::Stop | Abort::Now => Some(Next::Finish(outcome_of(run).0)),
+        Abort::Undo => undoing(run),
+    }
+}
+
+/// Whether a step may have changed something, by its own doing or by hand.
+fn begun(state: &StepState) -> bool {
+    state.attempt > 0 || state.phase == StepPhase::Done
+}
+
+/// Undo steps of what was begun, in the order they run: last first.
+fn undo_steps(run: &Run) -> impl Iterator<Item = &StepState> {
+    run.plan
+        .core
+        .steps
+        .iter()
+        .rev()
+        .filter(|spec| run.step(&spec.id).is_some_and(begun))
+        .filter_map(|spec| run.step(spec.undo.as_ref()?))
+}
+
+/// Takes back what was begun, last first.
+fn undoing(run: &Run) -> Option<Next> {
+    for undo in undo_steps(run) {
+        match &undo.phase {
+            StepPhase::Done | StepPhase::Skipped(_) => {}
+            StepPhase::Waiting => return Some(Next::Run(undo.id.clone(), undo.attempt + 1)),
+            StepPhase::Running => return None,
+            StepPhase::Failed(why) | StepPhase::Unknown(why) => {
+                let asked = run.waiting.is_some();
+                return (!asked).then(|| Next::Wait(Some(undo.id.clone()), why.clone()));
+            }
+        }
+    }
+    Some(Next::Finish(outcome_of(run).0))
+}
+
+/// How a run ends by what is known of it now, and why: the one place where a step that nobody can
+/// vouch for, a criterion that was not measured or a verdict against it keeps it from being Done.
+pub fn outcome_of(run: &Run) -> (Outcome, SafeText) {
+    let (outcome, why) = match run.abort {
+        Some(verb) => stopped(run, verb),
+        None => finished(run),
+    };
+    (outcome, SafeText::new(&why))
+}
+
+fn stopped(run: &Run, verb: Abort) -> (Outcome, String) {
+    let done = forward(run).filter(|(_, state)| state.phase == StepPhase::Done);
+    let done = format!("{} of {} steps done", done.count(), run.plan.core.steps.len());
+    if verb == Abort::Undo {
+        let mut left = undo_steps(run).filter(|undo| undo.phase != StepPhase::Done);
+        return match left.next() {
+            None => (Outcome::Undone, "what was begun was taken back".to_owned()),
+            Some(undo) => {
+                (Outcome::Aborted, format!("not all was taken back: {} was left out", undo.id))
+            }
+        };
+    }
+    let unknown = run.steps.iter().find(|state| match &state.phase {
+        StepPhase::Unknown(_) => true,
+        StepPhase::Running => state.looked != Some(Standing::NotDone),
+        StepPhase::Waiting | StepPhase::Done | StepPhase::Failed(_) | StepPhase::Skipped(_) => {
+            false
+        }
+    });
+    match unknown {
+        Some(state) => {
+            (Outcome::Unknown, format!("stopped, {done}, and nobody can vouch for {}", state.id))
+        }
+        None => (Outcome::Aborted, format!("stopped, {done}")),
+    }
+}
+
+fn finished(run: &Run) -> (Outcome, String) {
+    let Some((verdict, numbers)) =
+        run.watch.as_ref().and_then(|watch| Some((watch.verdict?, &watch.why)))
+    else {
+        return (Outcome::Unknown, "the run is not through".to_owned());
+    };
+    let by_answer = |answer: Passed| {
+        let mut found = run.criteria.iter().filter(move |one| one.answer == answer);
+        found.next().map(|one| format!("{}: {}", one.name, one.measured))
+    };
+    let word = verdict.words();
+    match (verdict, criteria::all(&run.criteria)) {
+        (Verdict::Worse | Verdict::NoEffect, _) => (Outcome::Failed, format!("{word}: {numbers}")),
+        (Verdict::Stable | Verdict::CannotTell, Passed::No) => {
+            let missed = by_answer(Passed::No).unwrap_or_default();
+            (Outcome::Failed, format!("a criterion is missed: {missed}"))
+        }
+        (Verdict::CannotTell, Passed::Yes | Passed::Unknown) => {
+            (Outcome::Unknown, format!("{word}: {numbers}"))
+        }
+        (Verdict::Stable, Passed::Unknown) => {
+            let open = by_answer(Passed::Unknown).unwrap_or_else(|| "none was measured".to_owned());
+            (Outcome::Unknown, format!("a criterion is not known: {open}"))
+        }
+        (Verdict::Stable, Passed::Yes) => {
+            let aside: Vec<&str> = forward(run)
+                .filter(|(_, state)| state.phase != StepPhase::Done)
+                .map(|(spec, _)| spec.id.as_str())
+                .collect();
+            let aside = if aside.is_empty() {
+                String::new()
+            } else {
+                format!("; not done: {}", aside.join(", "))
+            };
+            (Outcome::Done, format!("{word}: {numbers}{aside}"))
+        }
+    }
+}
+
+/// What the last look makes of a step that was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Its effect is there.
+    Done,
+    /// Its effect is not there: begin again.
+    Again,
+    /// Nobody can vouch for it.
+    Unknown(SafeText),
+}
+
+/// Settles a cut-off step by its class and the last look.
+pub fn settle(spec: &StepSpec, standing: &Standing) -> Settled {
+    match (spec.class, standing) {
+        (_, Standing::Done) => Settled::Done,
+        (Class::Opaque, Standing::NotDone | Standing::Partly(_)) => {
+            Settled::Unknown("it was cut off, and no look can tell whether it happened".into())
+        }
+        (_, Standing::NotDone | Standing::Partly(_)) => Settled::Again,
+        (_, Standing::CannotTell(why)) => Settled::Unknown(why.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
