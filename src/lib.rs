@@ -41,7 +41,12 @@
 //! effect looks like now. The *watch window* is the monitored time after a rollback. The *lead* is
 //! the one client that may start things; everyone attached may stop them.
 
+pub mod adapters;
+pub mod checks;
 pub mod clock;
+pub mod config;
+pub mod evidence;
 pub mod failure;
 pub mod model;
+pub mod steps;
 pub mod text;

@@ -1,5 +1,6 @@
 //! Processes of this machine: our own program, detached children, bounded commands.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use rustix::process::{Pid, Signal};
 use tokio::io::AsyncReadExt;
 
 use crate::clock::Clock;
+use crate::text::SafeText;
 
-use super::Error;
+use super::{Error, Kind};
 
 /// The running program, found once in `main` and passed down, so that a run goes on with the
 /// image it began with even when the file on disk is replaced meanwhile.
@@ -35,12 +37,9 @@ impl Program {
     }
 
     /// Starts the program with `args` in the background, its working directory `dir`, its output
-    /// appended to `log`, nothing on its input. The child calls setsid itself. The handle is only
-    /// for its pid: dropping it does not end the child.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "adapters/process is where processes start"
-    )]
+    /// appended to `log`, nothing on its input. The child calls setsid itself, so it must not lead
+    /// a group before. Dropping the handle does not end the child.
+    #[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
     pub fn detached(&self, args: &[&str], dir: &Path, log: &Path) -> Result<u32, Error> {
         let shown = format!("start {} {}", self.0.display(), args.join(" "));
         let output = File::options()
@@ -48,9 +47,7 @@ impl Program {
             .append(true)
             .open(log)
             .map_err(|e| Error::io("open", log.display(), &e))?;
-        let errors = output
-            .try_clone()
-            .map_err(|e| Error::io("open", log.display(), &e))?;
+        let errors = output.try_clone().map_err(|e| Error::io("open", log.display(), &e))?;
         let child = std::process::Command::new(&self.0)
             .arg0("backout")
             .args(args)
@@ -58,7 +55,6 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
-            .process_group(0)
             .spawn()
             .map_err(|e| Error::io(&shown, "", &e))?;
         Ok(child.id())
@@ -82,10 +78,7 @@ impl Identity {
         if matches!(fields.next()?, "Z" | "X") {
             return None;
         }
-        Some(Self {
-            pid,
-            started: fields.nth(18)?.parse().ok()?,
-        })
+        Some(Self { pid, started: fields.nth(18)?.parse().ok()? })
     }
 
     /// Whether this very process still lives.
@@ -121,10 +114,6 @@ pub struct Finished {
 
 /// Runs `sh -c line` for at most `limit`, keeping at most `bytes` of each stream. When the time is
 /// up its whole process group is killed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "adapters/process is where processes start"
-)]
 pub async fn shell(
     line: &str,
     dir: &Path,
@@ -132,16 +121,60 @@ pub async fn shell(
     bytes: u64,
     clock: &Clock,
 ) -> Result<Finished, Error> {
-    let mut child = tokio::process::Command::new("/bin/sh")
-        .args(["-c", line])
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| Error::io("run", line, &e))?;
+    let argv = ["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()];
+    let bounded = Bounded { argv: &argv, env: None, dir, limit, bytes };
+    bounded.run(clock).await
+}
+
+/// A command that is awaited, with its bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounded<'a> {
+    /// Program and arguments; no shell.
+    pub argv: &'a [String],
+    /// The whole of its environment; without one it has ours.
+    pub env: Option<&'a BTreeMap<String, String>>,
+    /// Where it runs.
+    pub dir: &'a Path,
+    /// How long it may take.
+    pub limit: Duration,
+    /// The most that is kept of each stream, in bytes.
+    pub bytes: u64,
+}
+
+impl Bounded<'_> {
+    /// Runs it. When the time is up its whole process group is killed.
+    #[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
+    pub async fn run(self, clock: &Clock) -> Result<Finished, Error> {
+        let shown = SafeText::new(&self.argv.join(" "));
+        let Some((name, arguments)) = self.argv.split_first() else {
+            let message = "could not run a command: its argv is empty";
+            return Err(Error::new(Kind::Local, message));
+        };
+        let mut command = tokio::process::Command::new(name);
+        if let Some(env) = self.env {
+            command.env_clear().envs(env);
+        }
+        let child = command
+            .args(arguments)
+            .current_dir(self.dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| Error::io("run", &shown, &e))?;
+        finish(child, &shown, self.limit, self.bytes, clock).await
+    }
+}
+
+async fn finish(
+    mut child: tokio::process::Child,
+    line: &SafeText,
+    limit: Duration,
+    bytes: u64,
+    clock: &Clock,
+) -> Result<Finished, Error> {
     let group = child.id();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let work = async {
@@ -159,16 +192,22 @@ pub async fn shell(
     };
     let ended = clock.timeout(limit, work).await;
     match ended {
-        Ok((Ok(status), stdout, stderr)) => Ok(Finished {
-            code: status.code(),
-            stdout,
-            stderr,
-        }),
+        Ok((Ok(status), stdout, stderr)) => Ok(Finished { code: status.code(), stdout, stderr }),
         Ok((Err(e), ..)) => Err(Error::io("wait for", line, &e)),
         Err(_) => {
             kill_group(group);
             Err(Error::timed_out(format!("run {line}"), limit))
         }
+    }
+}
+
+/// A word as a shell takes it unchanged, for commands that people paste.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -182,10 +221,7 @@ async fn capture(stream: Option<tokio::process::ChildStdout>, bytes: u64) -> Vec
 }
 
 fn kill_group(leader: Option<u32>) {
-    if let Some(pid) = leader
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw)
-    {
+    if let Some(pid) = leader.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
         rustix::process::kill_process_group(pid, Signal::KILL).ok();
     }
 }

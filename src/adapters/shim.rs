@@ -1,0 +1,361 @@
+//! External tools run under a shim, a process of our own program that outlives the engine: it
+//! holds a lock for as long as the tool or anything it started lives, and leaves a file that says
+//! how it ended. A new engine adopts what still runs instead of starting a second tool.
+//!
+//! | lock | `outcome.json` | `started.json` | so |
+//! | --- | --- | --- | --- |
+//! | held | – | – | it runs: wait |
+//! | free | there | – | it ended like that |
+//! | free | none | there | it was cut off: nobody knows, look |
+//! | free | none | none | the tool never began |
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use rustix::process::Signal;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::model::ids::Digest;
+use crate::text::SafeText;
+
+use super::process::{Identity, Program};
+use super::{Error, Kind};
+
+mod kin;
+mod output;
+mod tool;
+
+pub use tool::run_step;
+
+/// How often an adopted tool is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long what was killed may take to be gone.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+/// What the shim may need beyond budget and grace to write its outcome.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// `command.json`: what to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCommand {
+    /// Program and arguments; no shell.
+    pub argv: Vec<String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// The whole of its environment.
+    pub env: BTreeMap<String, String>,
+    /// How long it and all it starts may take.
+    pub budget: Duration,
+    /// From the request to end until the kill.
+    pub grace: Duration,
+}
+
+/// `started.json`: who runs it. Written before the tool begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The shim.
+    pub shim: Identity,
+    /// The boot under which it runs: under another one its pid means nothing.
+    pub boot: String,
+}
+
+/// `outcome.json`: how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolOutcome {
+    /// How.
+    pub end: ToolEnd,
+    /// How long it took, what it started included.
+    pub took: Duration,
+    /// What it wrote; nothing when the output never ended.
+    pub output: Option<ToolOutput>,
+    /// Processes that even a kill did not end in time.
+    pub left: u32,
+}
+
+/// How a tool ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolEnd {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By a signal that did not come from the shim.
+    Signalled(i32),
+    /// Its time was up, and it was ended.
+    TimedOut,
+    /// It was ended on request.
+    Ended,
+    /// It could not be started.
+    NotStarted(SafeText),
+}
+
+/// What a tool wrote, kept in the slot's file `output`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolOutput {
+    /// All bytes it wrote.
+    pub bytes: u64,
+    /// How many of them were left out of the middle.
+    pub left_out: u64,
+    /// The digest of the kept file.
+    pub sha256: Digest,
+}
+
+/// What a look at a slot finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The tool was never started.
+    NeverBegan,
+    /// It, or something it started, runs.
+    Running,
+    /// It ended.
+    Ended(ToolOutcome),
+    /// It began, and nobody knows how it ended.
+    CutOff,
+}
+
+/// A step's slot, `runs/<run>/<step>.<attempt>`, as the engine sees it.
+#[derive(Clone, Debug)]
+pub struct Shim {
+    slot: PathBuf,
+}
+
+impl Shim {
+    /// The slot in that folder.
+    pub fn at(slot: impl Into<PathBuf>) -> Self {
+        Self { slot: slot.into() }
+    }
+
+    /// Starts `command` under a shim of `program`. A slot is used once: one that was begun before
+    /// is refused. Returns when the shim was started, which is before the tool is.
+    #[expect(clippy::disallowed_methods, reason = "adapters/shim is where tools are started")]
+    pub fn start(&self, program: &Program, command: &ToolCommand) -> Result<(), Error> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.slot)
+            .map_err(|e| Error::io("make folder", self.slot.display(), &e))?;
+        let lock = self.lock()?;
+        if self.slot.join("started.json").exists() {
+            return Err(Error::new(
+                Kind::Held,
+                format!(
+                    "could not start {}: {} was begun before",
+                    shown(command),
+                    self.slot.display()
+                ),
+            ));
+        }
+        write_json(&self.slot.join("command.json"), command)?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(self.slot.join("shim.log"))
+            .map_err(|e| Error::io("open", self.slot.join("shim.log").display(), &e))?;
+        let errors = log
+            .try_clone()
+            .map_err(|e| Error::io("open", self.slot.join("shim.log").display(), &e))?;
+        // The runtime reaps it when it ends before us; dropping the handle ends nothing.
+        tokio::process::Command::new(program.path())
+            .arg0("backout")
+            .arg("__step")
+            .arg(&self.slot)
+            .current_dir(&self.slot)
+            .env_clear()
+            .stdin(Stdio::from(lock))
+            .stdout(log)
+            .stderr(errors)
+            .kill_on_drop(false)
+            .spawn()
+            .map(drop)
+            .map_err(|e| Error::io("start the shim of", shown(command), &e))
+    }
+
+    /// Opens the lock and takes it; it is held by whoever has this file open or a copy of it.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.slot.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| Error::io("open", path.display(), &e))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(Errno::WOULDBLOCK) => Err(Error::new(
+                Kind::Held,
+                format!("could not lock {}: a tool still runs there", path.display()),
+            )),
+            Err(errno) => Err(Error::io("lock", path.display(), &errno.into())),
+        }
+    }
+
+    /// Looks where the tool stands; changes nothing.
+    pub fn found(&self) -> Result<Found, Error> {
+        if self.is_held()? {
+            return Ok(Found::Running);
+        }
+        if let Some(outcome) = read_json(&self.slot.join("outcome.json"))? {
+            return Ok(Found::Ended(outcome));
+        }
+        if self.slot.join("started.json").exists() {
+            return Ok(Found::CutOff);
+        }
+        Ok(Found::NeverBegan)
+    }
+
+    fn is_held(&self) -> Result<bool, Error> {
+        let path = self.slot.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(Error::io("open", path.display(), &e)),
+        };
+        // Shared, so that two who look do not see each other.
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(errno) => Err(Error::io("lock", path.display(), &errno.into())),
+        }
+    }
+
+    /// Whether the tool was about to begin, or further.
+    pub fn has_begun(&self) -> bool {
+        self.slot.join("started.json").exists()
+    }
+
+    /// How long it can take at most until its end is known.
+    pub fn limit(&self) -> Result<Duration, Error> {
+        let command: Option<ToolCommand> = read_json(&self.slot.join("command.json"))?;
+        Ok(command.map_or(MARGIN, |command| command.budget + command.grace + MARGIN))
+    }
+
+    /// Waits until the tool does not run any more, for at most its limit; then it is still
+    /// [`Found::Running`]. `told` is called at each look.
+    pub async fn adopt(&self, clock: &Clock, mut told: impl FnMut()) -> Result<Found, Error> {
+        let wait = async {
+            loop {
+                match self.found()? {
+                    Found::Running => told(),
+                    found @ (Found::NeverBegan | Found::Ended(_) | Found::CutOff) => {
+                        return Ok(found);
+                    }
+                }
+                clock.sleep(LOOK_EVERY).await;
+            }
+        };
+        clock.timeout(self.limit()?, wait).await.unwrap_or(Ok(Found::Running))
+    }
+
+    /// Ends the tool: asks its shim, which gives it the grace; where the shim itself is gone, all
+    /// that hold the lock. Returns what is found afterwards.
+    pub async fn end(&self, clock: &Clock) -> Result<Found, Error> {
+        let command: Option<ToolCommand> = read_json(&self.slot.join("command.json"))?;
+        let grace = command.map_or(Duration::ZERO, |command| command.grace);
+        if let Some(started) = read_json::<Started>(&self.slot.join("started.json"))?
+            && started.boot == boot_id()
+            && started.shim.lives()
+        {
+            started.shim.signal(Signal::TERM)?;
+            let patience = grace + KILL_LIMIT + MARGIN;
+            if clock.timeout(patience, self.free(clock)).await.is_ok() {
+                return self.found();
+            }
+        }
+        let lock = self.slot.join("lock");
+        kin::signal_all(&kin::holders(&lock), Signal::TERM);
+        if clock.timeout(grace, self.free(clock)).await.is_err() {
+            let kill = async {
+                while self.is_held().unwrap_or(false) {
+                    kin::signal_all(&kin::holders(&lock), Signal::KILL);
+                    clock.sleep(LOOK_EVERY).await;
+                }
+            };
+            clock.timeout(KILL_LIMIT, kill).await.ok();
+        }
+        self.found()
+    }
+
+    async fn free(&self, clock: &Clock) {
+        while self.is_held().unwrap_or(false) {
+            clock.sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The last `bytes` of what the tool wrote.
+    pub fn tail(&self, bytes: u64) -> SafeText {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(self.slot.join("output"))?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+            let mut kept = Vec::new();
+            file.take(bytes).read_to_end(&mut kept)?;
+            Ok(kept)
+        };
+        SafeText::from_bytes(read().unwrap_or_default().trim_ascii_end())
+    }
+
+    /// The last line of what the tool wrote.
+    pub fn last_line(&self) -> SafeText {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(self.slot.join("output"))?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(1024)))?;
+            let mut kept = Vec::new();
+            file.take(1024).read_to_end(&mut kept)?;
+            Ok(kept)
+        };
+        let kept = read().unwrap_or_default();
+        let last = kept.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+        SafeText::from_bytes(last.unwrap_or_default())
+    }
+}
+
+fn shown(command: &ToolCommand) -> SafeText {
+    SafeText::new(&crate::text::fit(&command.argv.join(" "), 120))
+}
+
+/// The kernel's name for this boot.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A JSON file, or nothing when it is not there.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+            let message = format!("could not read {}: {e}", path.display());
+            Error::new(Kind::Rejected, message)
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", path.display(), &e)),
+    }
+}
+
+/// Writes a JSON file whole or not at all, on the disk when this returns.
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    let failed = |e: std::io::Error| Error::io("write", path.display(), &e);
+    let bytes = serde_json::to_vec(value).map_err(|e| failed(e.into()))?;
+    let beside = path.with_extension("new");
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(failed)?;
+    file.write_all(&bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path))
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all())
+        .map_err(failed)
+}

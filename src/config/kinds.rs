@@ -1,0 +1,322 @@
+//! The settings of each kind of check.
+
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+
+use crate::adapters::http::Target;
+use crate::adapters::secret::Secret;
+use crate::checks::expect::Expectation;
+use crate::checks::http_response::{self, Statuses};
+use crate::checks::threshold::{Range, Thresholds};
+use crate::checks::{CheckKind, custom, database_connection, file, tcp};
+
+use super::check::{Item, Table};
+use super::did_you_mean;
+use super::node::Value;
+use super::unused::{BUILT, KINDS};
+
+/// Requests of one look at most.
+const BURST: u32 = 200;
+
+/// It is not known which kind a check is of, so neither which keys it may have.
+pub(super) struct Unnamed;
+
+/// What `check_type` says, with the settings of that kind; nothing when these are wrong. What is
+/// wrong is in the problems.
+pub(super) fn kind(table: &mut Table<'_>) -> Result<Option<CheckKind>, Unnamed> {
+    if !table.has("check_type") {
+        let hint = match (table.has("command"), table.has("query"), table.has("endpoint_url")) {
+            (true, ..) => "add check_type: custom".to_owned(),
+            (_, true, _) => "add check_type: database_connection".to_owned(),
+            (_, _, true) => "add check_type: http_response".to_owned(),
+            (false, false, false) => format!("it is one of {}", BUILT.join(", ")),
+        };
+        let message = "check_type is missing";
+        table.desk.problem(table.at, &table.path, message, Some(hint));
+        return Err(Unnamed);
+    }
+    let item = table.take("check_type").ok_or(Unnamed)?;
+    let name = item.text().ok_or(Unnamed)?;
+    let kind = match name.as_str() {
+        "http_response" => http(table).map(CheckKind::HttpResponse),
+        "tcp" => tcp_settings(table).map(CheckKind::Tcp),
+        "file" => file_settings(table).map(CheckKind::File),
+        "custom" => command(table).map(CheckKind::Custom),
+        "database_connection" => database(table).map(CheckKind::DatabaseConnection),
+        later if KINDS.contains(&later) => {
+            let note =
+                format!("{}: checks of kind {later} come later; it reads unknown", table.path);
+            table.desk.note(note);
+            Some(CheckKind::Later { kind: name })
+        }
+        other => {
+            let hint = match did_you_mean(other, BUILT.into_iter().chain(KINDS)) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("it is one of {}", BUILT.join(", ")),
+            };
+            item.wrong_with(&format!("{other:?} is not a kind of check"), hint);
+            return Err(Unnamed);
+        }
+    };
+    Ok(kind)
+}
+
+fn http(table: &mut Table<'_>) -> Option<http_response::Settings> {
+    let address = table.need("endpoint_url").and_then(|item| address(&item));
+    if let Some(method) = table.take("method")
+        && let Some(text) = method.text()
+        && text != "GET"
+    {
+        method.wrong_with(&format!("{text} is not sent by a check"), "checks only look: GET");
+    }
+    let expected = match table.take("expected_status") {
+        Some(item) => statuses(&item),
+        None => Some(Statuses(vec![(200, 200)])),
+    };
+    let requests = either_burst(table);
+    let expect = expectations(table);
+    let headers = headers(table);
+    let thresholds = thresholds(table);
+    if let (Some(expected), Some(critical)) = (&expected, thresholds.critical)
+        && expected
+            .0
+            .iter()
+            .any(|(low, high)| critical.hit((*low).into()) || critical.hit((*high).into()))
+    {
+        table.desk.note(format!(
+            "{}: expected_status {} is good although threshold_critical is {critical}",
+            table.path,
+            expected.shown()
+        ));
+    }
+    let (url, target) = address?;
+    Some(http_response::Settings {
+        url,
+        target,
+        headers,
+        expected: expected?,
+        thresholds,
+        expect,
+        requests,
+    })
+}
+
+/// `samples_per_run` or its short name `burst`.
+fn either_burst(table: &mut Table<'_>) -> u32 {
+    let long = table.count("samples_per_run", 1, BURST);
+    let Some(short) = table.take("burst") else {
+        return long.unwrap_or(1);
+    };
+    if table.has("samples_per_run") {
+        short.wrong_with("says again what samples_per_run says", "keep one of them");
+    }
+    short.count(1, BURST).or(long).unwrap_or(1)
+}
+
+/// An `http` or `https` address.
+pub(super) fn address(item: &Item<'_>) -> Option<(Secret, Target)> {
+    let url = item.secret()?;
+    match Target::parse(url.reveal()) {
+        Ok(target) => Some((url, target)),
+        Err(why) => {
+            item.wrong(&format!("{:?} {why}", url.shown()));
+            None
+        }
+    }
+}
+
+fn statuses(item: &Item<'_>) -> Option<Statuses> {
+    let mut all = Vec::new();
+    for item in item.one_or_list()? {
+        match Statuses::parse(item.scalar()?) {
+            Ok(statuses) => all.extend(statuses.0),
+            Err(why) => {
+                item.wrong(&why);
+                return None;
+            }
+        }
+    }
+    if all.is_empty() {
+        item.wrong("names no status");
+        return None;
+    }
+    Some(Statuses(all))
+}
+
+fn expectations(table: &mut Table<'_>) -> Vec<Expectation> {
+    let items = table.take("expect").and_then(|item| item.one_or_list());
+    let mut lines = Vec::new();
+    for item in items.unwrap_or_default() {
+        let Some(text) = item.text() else { continue };
+        if text.starts_with("cert_days ") {
+            table.desk.note(format!("not used yet: {} (cert_days)", item.path));
+            continue;
+        }
+        match Expectation::parse(&text) {
+            Ok(line) => lines.push(line),
+            Err(why) => item.wrong_with(
+                &format!("{text:?} {why}"),
+                "write it like \"json .overall_ready == true\", \"header cache-control contains \
+                 no-cache\" or \"body matches /ok/\"",
+            ),
+        }
+    }
+    lines
+}
+
+fn headers(table: &mut Table<'_>) -> Vec<(HeaderName, Secret)> {
+    let Some(mut given) = table.table("headers") else {
+        return Vec::new();
+    };
+    let names: Vec<_> = given.keys().map(|key| (key.name.clone(), key.at)).collect();
+    let mut headers = Vec::new();
+    for (name, at) in names {
+        let value = given.take(&name).and_then(|item| {
+            let value = item.secret()?;
+            if value.reveal().contains(|c: char| c.is_control()) {
+                item.wrong("holds a control character");
+                return None;
+            }
+            Some(value)
+        });
+        if let Ok(header) = HeaderName::try_from(name.as_str()) {
+            headers.extend(value.map(|value| (header, value)));
+        } else {
+            let path = given.below(&name);
+            let message = "is not the name of a header";
+            given.desk.problem(at, &path, message, None);
+        }
+    }
+    headers
+}
+
+fn tcp_settings(table: &mut Table<'_>) -> Option<tcp::Settings> {
+    let item = table.need("endpoint_url")?;
+    match tcp::Settings::parse(&item.text()?) {
+        Ok(settings) => Some(settings),
+        Err(why) => {
+            item.wrong_with(&why, "write it like tcp://127.0.0.1:5432");
+            None
+        }
+    }
+}
+
+fn file_settings(table: &mut Table<'_>) -> Option<file::Settings> {
+    let path = table.need("path").and_then(|item| item.path());
+    let mut present = true;
+    let words = table.take("expect").and_then(|item| item.one_or_list());
+    for item in words.unwrap_or_default() {
+        match item.text().as_deref() {
+            Some("absent") => present = false,
+            Some("exists" | "present") => present = true,
+            Some(other) => item.wrong_with(
+                &format!("{other:?} is not expected of a file"),
+                "write exists or absent; max_age_seconds, min_bytes and max_bytes say more",
+            ),
+            None => {}
+        }
+    }
+    let max_age = table.span("max_age", Duration::from_secs(1), Duration::from_hours(24 * 366));
+    let (min_bytes, max_bytes) = (bytes(table, "min_bytes"), bytes(table, "max_bytes"));
+    let thresholds = thresholds(table);
+    Some(file::Settings { path: path?, present, max_age, min_bytes, max_bytes, thresholds })
+}
+
+fn bytes(table: &mut Table<'_>, key: &str) -> Option<u64> {
+    let item = table.take(key)?;
+    let text = item.scalar()?;
+    let bytes = text.parse().ok();
+    if bytes.is_none() {
+        item.wrong(&format!("{text:?} is not a number of bytes"));
+    }
+    bytes
+}
+
+fn command(table: &mut Table<'_>) -> Option<custom::Settings> {
+    let command = table.need("command").and_then(|item| item.raw());
+    let nagios = table.take("format").is_some_and(|item| match item.text().as_deref() {
+        Some("nagios") => true,
+        Some("number") | None => false,
+        Some(other) => {
+            item.wrong_with(&format!("{other:?} is not a format"), "write number or nagios");
+            false
+        }
+    });
+    let thresholds = thresholds(table);
+    Some(custom::Settings { command: command?, thresholds, nagios })
+}
+
+fn database(table: &mut Table<'_>) -> Option<database_connection::Settings> {
+    let item = table.need("endpoint_url");
+    let query = table.take("query").and_then(|item| item.raw());
+    let thresholds = thresholds(table);
+    let item = item?;
+    let url = item.secret()?;
+    item.note_open_password(&url);
+    let database = if let Some(path) = url.reveal().strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        if path.is_empty() || path == ":memory:" {
+            item.wrong("names no file");
+            return None;
+        }
+        database_connection::Database::Sqlite(item.desk.resolve(path))
+    } else if ["postgresql://", "postgres://"].iter().any(|scheme| url.reveal().starts_with(scheme))
+    {
+        let note = format!("{}: PostgreSQL comes later; it reads unknown", table.path);
+        table.desk.note(note);
+        database_connection::Database::Later(url)
+    } else {
+        item.wrong_with(
+            &format!("{:?} is not a database that is known", url.shown()),
+            "write sqlite:path or postgresql://host/name",
+        );
+        return None;
+    };
+    Some(database_connection::Settings {
+        database,
+        query: query.unwrap_or_else(|| "SELECT 1".to_owned()),
+        thresholds,
+    })
+}
+
+fn thresholds(table: &mut Table<'_>) -> Thresholds {
+    let below = table.take("direction").is_some_and(|item| match item.text().as_deref() {
+        Some("below") => true,
+        Some("above") | None => false,
+        Some(other) => {
+            item.wrong_with(&format!("{other:?} is not a direction"), "write above or below");
+            false
+        }
+    });
+    let warning = table.take("threshold_warning");
+    let critical = table.take("threshold_critical");
+    let thresholds = Thresholds {
+        warning: warning.as_ref().and_then(|item| range(item, below)),
+        critical: critical.as_ref().and_then(|item| range(item, below)),
+    };
+    let crossed = match (thresholds.warning, thresholds.critical) {
+        (Some(Range::From(warning)), Some(Range::From(critical))) => warning > critical,
+        (Some(Range::UpTo(warning)), Some(Range::UpTo(critical))) => warning < critical,
+        (_, _) => false,
+    };
+    if let (true, Some(item)) = (crossed, warning) {
+        item.wrong_with(
+            "lies beyond threshold_critical, so nothing would ever be a warning",
+            "swap the two, or set direction: below",
+        );
+    }
+    thresholds
+}
+
+/// A number, from which on it counts, or a range of the monitoring plugins in quotes.
+fn range(item: &Item<'_>, below: bool) -> Option<Range> {
+    if let Value::Scalar { text, .. } = &item.node.value
+        && text.contains([':', '@', '~'])
+    {
+        return Range::parse(text).map_err(|why| item.wrong(&why)).ok();
+    }
+    let number = item.number()?;
+    Some(if below { Range::UpTo(number) } else { Range::From(number) })
+}

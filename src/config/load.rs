@@ -1,0 +1,191 @@
+//! A file's way to a configuration.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::model::ids::Digest;
+
+use super::check::{Desk, Item, Table};
+use super::environment::Environment;
+use super::node::{self, Node, Position, Value};
+use super::problem::Problem;
+use super::{Config, file, health_checks, sections, unused};
+
+/// Reads `path`, with secrets and defaults from `environment`.
+///
+/// Fails with every problem found, in the order of the file.
+pub fn load(path: &Path, environment: &Environment) -> Result<Config, Vec<Problem>> {
+    let contents = file::read(path, file::LIMIT).map_err(|problem| vec![problem])?;
+    let text = text(path, &contents.bytes).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let Some(root) = node::parse(path, text, &mut problems) else {
+        if problems.is_empty() {
+            problems.push(empty(path));
+        }
+        return Err(problems);
+    };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let desk = Desk {
+        file: path,
+        dir: absolute.parent().map(Path::to_owned).unwrap_or_default(),
+        environment,
+        problems: RefCell::new(problems),
+        notes: RefCell::default(),
+    };
+    if let Some(mode) = &contents.loose {
+        desk.note(format!("this file can be changed by others (mode {mode}): chmod go-w it"));
+    }
+    let digest = Digest::of(&contents.bytes);
+    let config = config(&desk, &root, absolute.clone(), digest);
+    let mut problems = desk.problems.take();
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.dedup();
+    match config {
+        Some(config) if problems.is_empty() => Ok(Config { notes: desk.notes.take(), ..config }),
+        _ => Err(problems),
+    }
+}
+
+/// The bytes as text; what is not text is refused before the parser sees it.
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Problem> {
+    let binary = |at: usize, why: &str| {
+        let before = bytes.get(..at).unwrap_or_default();
+        let line = before.split(|byte| *byte == b'\n').count();
+        Problem::whole(path, format!("is not text: {why} on line {line}"))
+    };
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(binary(at, "a zero byte"));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| binary(e.valid_up_to(), "a byte that is not UTF-8"))?;
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
+        return Err(empty(path));
+    }
+    Ok(text)
+}
+
+fn empty(path: &Path) -> Problem {
+    Problem::whole(path, "is empty").hint("begin with environment: and health_checks:")
+}
+
+fn config(desk: &Desk<'_>, root: &Node, file: PathBuf, digest: Digest) -> Option<Config> {
+    let whole = Item { desk, path: String::new(), node: root };
+    let nothing = Node { at: Position::default(), value: Value::Map(Vec::new()) };
+    match &root.value {
+        Value::Map(_) => {
+            let mut table = whole.table()?;
+            if somebody_elses(&table) {
+                return None;
+            }
+            let items = table.list("health_checks");
+            Some(resolve(desk, table, items, file, digest))
+        }
+        // A bare list of checks, as the documents show them one kind at a time.
+        Value::List(_) => {
+            let items = Item { path: "health_checks".into(), ..whole }.list()?;
+            let table = Item { desk, path: String::new(), node: &nothing }.table()?;
+            Some(resolve(desk, table, items, file, digest))
+        }
+        Value::Scalar { .. } => {
+            whole.wrong_with(
+                "is one word, not a configuration",
+                "begin with environment: and health_checks:",
+            );
+            None
+        }
+    }
+}
+
+/// Files that people have beside ours and name by mistake.
+fn somebody_elses(table: &Table<'_>) -> bool {
+    let kind = if table.has("apiVersion") && table.has("kind") {
+        "a Kubernetes manifest"
+    } else if table.has("jobs") && table.has("on") {
+        "a GitHub Actions workflow"
+    } else if table.has("services") && !table.has("health_checks") {
+        "a Compose file"
+    } else {
+        return false;
+    };
+    let hint = "name the backout.yaml instead".to_owned();
+    let message = format!("this is {kind}, not a configuration of backout");
+    table.desk.problem(table.at, "", &message, Some(hint));
+    true
+}
+
+fn resolve(
+    desk: &Desk<'_>,
+    mut root: Table<'_>,
+    items: Vec<Item<'_>>,
+    file: PathBuf,
+    digest: Digest,
+) -> Config {
+    let second = Duration::from_secs(1);
+    let environment = environment_name(&mut root);
+    let production = root.truth("production");
+    let production = production.unwrap_or(matches!(environment.as_str(), "production" | "prod"));
+    let every = root.span("monitoring_interval", second, Duration::from_hours(24));
+    let retention = root.span("metrics_retention", second, Duration::from_hours(24 * 31));
+    let state_dir = root.path("state_dir");
+    let state_dir = state_dir.unwrap_or_else(|| desk.environment.state_home().join(&environment));
+    let history_log = root.path("history_log");
+    let checks = health_checks::checks(desk, items, every.unwrap_or(second * 30));
+    let windows = sections::windows(&mut root);
+    health_checks::note_resolution(desk, &checks, &windows);
+    let config = Config {
+        file,
+        digest,
+        production,
+        history_log: history_log.unwrap_or_else(|| state_dir.join("rollback_history.log")),
+        state_dir,
+        environment,
+        restore_points: restore_points(desk, &mut root),
+        deploys: sections::file(&mut root, "deploys"),
+        platform: sections::platform(&mut root),
+        traffic: sections::traffic(&mut root),
+        colors: sections::colors(&mut root),
+        help_test: sections::help_test(&mut root),
+        fence: sections::file(&mut root, "fence"),
+        database: sections::database(&mut root),
+        log_sources: sections::log_sources(&mut root),
+        rollback: sections::rollback(&mut root),
+        checks,
+        windows,
+        retention: retention.unwrap_or(Duration::from_hours(1)),
+        notes: Vec::new(),
+    };
+    root.later(&unused::SECTIONS);
+    root.finish();
+    config
+}
+
+/// The environment's name; it becomes the name of a folder.
+fn environment_name(root: &mut Table<'_>) -> String {
+    let Some(item) = root.take("environment") else {
+        return "default".to_owned();
+    };
+    let Some(name) = item.text() else {
+        return "default".to_owned();
+    };
+    let good = name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if !good {
+        item.wrong_with(
+            &format!("{name:?} is not a name"),
+            "use letters, digits, _ . and -, beginning with a letter or digit",
+        );
+    }
+    name
+}
+
+/// `BACKUP_DIR` wins over the file (S-68).
+fn restore_points(desk: &Desk<'_>, root: &mut Table<'_>) -> Option<PathBuf> {
+    let configured = root.path("restore_points");
+    let Some(named) = desk.environment.backup_dir() else {
+        return configured;
+    };
+    desk.note(format!("restore_points {named} comes from BACKUP_DIR"));
+    Some(desk.resolve(named))
+}
