@@ -1,0 +1,246 @@
+//! The state folder: its rights, the lease, the ballast, and the note of the last entry.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statfs};
+use rustix::process::geteuid;
+
+use crate::model::ids::Digest;
+
+use super::Error;
+use super::chain::Link;
+
+/// How much space is kept back for the entries that must still be written on a full disk.
+pub(super) const BALLAST: u64 = 8 * 1024 * 1024;
+
+/// File systems on which SQLite's write-ahead log does not work: its index is shared memory.
+const REMOTE: [(u32, &str); 4] =
+    [(0x6969, "NFS"), (0xFF53_4D42, "CIFS"), (0xFE53_4D42, "SMB2"), (0x0102_1997, "9p")];
+
+/// A state folder that is ours and fit for use.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder (0700, parents too) where it is missing, and refuses one that is a
+    /// symlink, somebody else's, writable for others, or on a remote file system.
+    pub(super) fn prepare(state: &Path) -> Result<Self, Error> {
+        // Without a trailing slash: with one, the link's target would be looked at.
+        let path: PathBuf = state.components().collect();
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(Error::file("create", &path))?;
+        let folder = Self(path);
+        folder.check()?;
+        Ok(folder)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let unfit = |why: String| Error::Unfit { path: self.0.clone(), why };
+        let found = fs::symlink_metadata(&self.0).map_err(Error::file("look at", &self.0))?;
+        if found.is_symlink() {
+            return Err(unfit("it is a symlink; name the real folder as state_dir".to_owned()));
+        }
+        let own = geteuid().as_raw();
+        if found.uid() != own {
+            let why = format!(
+                "it belongs to uid {}, this is uid {own}; name another folder as state_dir",
+                found.uid()
+            );
+            return Err(unfit(why));
+        }
+        if found.mode() & 0o022 != 0 {
+            let why = format!(
+                "others may write in it (mode {:o}); run chmod 0700 on it",
+                found.mode() & 0o7777
+            );
+            return Err(unfit(why));
+        }
+        let system = statfs(&self.0).map_err(|e| Error::file("look at", &self.0)(e.into()))?;
+        let kind = i128::from(system.f_type) & 0xFFFF_FFFF;
+        if let Some((_, name)) = REMOTE.iter().find(|(magic, _)| i128::from(*magic) == kind) {
+            let why = format!("it is on {name}, where a journal can be lost; use a local disk");
+            return Err(unfit(why));
+        }
+        Ok(())
+    }
+
+    /// The folder's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of a file in it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Makes a file 0600 before SQLite would make it 0644; refuses what is not a plain file of
+    /// ours. Returns whether it was made.
+    pub(super) fn own_file(&self, name: &str) -> Result<bool, Error> {
+        let path = self.file(name);
+        match private().create_new(true).open(&path) {
+            Ok(file) => {
+                file.sync_all().map_err(Error::file("sync", &path))?;
+                File::open(&self.0)
+                    .and_then(|folder| folder.sync_all())
+                    .map_err(Error::file("sync", &self.0))?;
+                Ok(true)
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(&path).map_err(Error::file("look at", &path))?;
+                if found.is_file() && found.uid() == geteuid().as_raw() {
+                    return Ok(false);
+                }
+                Err(Error::Unfit {
+                    path,
+                    why: "it is not a plain file of this user; move it away".to_owned(),
+                })
+            }
+            Err(e) => Err(Error::file("create", &path)(e)),
+        }
+    }
+}
+
+/// How files of the state folder are opened: for this user only, never through a symlink.
+pub(super) fn private() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+/// Opens a file of the state folder for reading, never through a symlink.
+pub(super) fn private_read(path: &Path) -> std::io::Result<File> {
+    File::options().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+}
+
+/// The lease: held while this lives, released by the kernel when the process ends.
+#[derive(Debug)]
+pub(super) struct Lease(#[expect(dead_code, reason = "closing it gives the lease back")] File);
+
+impl Lease {
+    /// Takes `engine.lock`, or says who has it.
+    pub(super) fn take(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.file("engine.lock");
+        let mut file = private()
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut pid = String::new();
+                let read = (&file).take(32).read_to_string(&mut pid);
+                let pid = read.ok().map(|_| pid.trim().to_owned());
+                return Err(Error::Held { path, pid: pid.filter(|pid| !pid.is_empty()) });
+            }
+            Err(e) => return Err(Error::file("lock", &path)(e.into())),
+        }
+        // The pid is for people; a full disk must not keep an engine from starting.
+        let _written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| writeln!(file, "{}", std::process::id()));
+        Ok(Self(file))
+    }
+}
+
+/// Space that can be given back when the disk is full.
+#[derive(Debug)]
+pub(super) struct Ballast {
+    path: PathBuf,
+    spent: bool,
+}
+
+impl Ballast {
+    /// Makes or completes the ballast. A disk that is already full is no error: the engine must
+    /// be able to start, and the ballast then counts as spent.
+    pub(super) fn load(folder: &Folder) -> Self {
+        let path = folder.file("ballast");
+        let spent = !matches!(fill(&path), Ok(true));
+        Self { path, spent }
+    }
+
+    /// Whether there is nothing left to give back.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// Gives the space back; returns whether there was any.
+    pub(super) fn release(&mut self) -> bool {
+        if self.spent {
+            return false;
+        }
+        self.spent = true;
+        private()
+            .open(&self.path)
+            .and_then(|file| file.set_len(0).and_then(|()| file.sync_all()))
+            .is_ok()
+    }
+}
+
+fn fill(path: &Path) -> std::io::Result<bool> {
+    let mut file = private().create(true).truncate(false).open(path)?;
+    if file.metadata()?.len() >= BALLAST {
+        return Ok(true);
+    }
+    match fallocate(&file, FallocateFlags::empty(), 0, BALLAST) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::OPNOTSUPP) => {
+            let block = vec![0xB7; 64 * 1024];
+            for _ in 0..BALLAST / (64 * 1024) {
+                file.write_all(&block)?;
+            }
+        }
+        Err(e) => {
+            file.set_len(0)?;
+            return Err(e.into());
+        }
+    }
+    file.sync_all()?;
+    Ok(true)
+}
+
+/// `journal.head`: number and hash of the last acknowledged entry. It is written after the entry
+/// is on disk and is not synced itself, so that it can only be behind the journal, never ahead:
+/// a journal that ends before it, or says otherwise at its place, has lost or changed entries.
+#[derive(Debug)]
+pub(super) struct Anchor(File);
+
+impl Anchor {
+    /// Opens or makes the note.
+    pub(super) fn open(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.file("journal.head");
+        let file = private()
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file("open", &path))?;
+        Ok(Self(file))
+    }
+
+    /// What the note in `state` says; nothing when there is none or it cannot be read as one.
+    pub(super) fn read(state: &Path) -> Option<Link> {
+        let text = fs::read_to_string(state.join("journal.head")).ok()?;
+        let (seq, hash) = text.trim().split_once(' ')?;
+        let link = Link { seq: seq.parse().ok()?, epoch: 0, hash: Digest(hash.to_owned()) };
+        (link.seq > 0 && link.hash.0.len() == 64).then_some(link)
+    }
+
+    /// Notes `link`. Failing to is no loss: an older note still holds.
+    pub(super) fn note(&self, link: &Link) {
+        let line = format!("{:020} {}\n", link.seq, link.hash);
+        let _written = self.0.write_all_at(line.as_bytes(), 0);
+    }
+
+    /// Puts the note on disk.
+    pub(super) fn sync(&self) {
+        let _synced = self.0.sync_all();
+    }
+}

@@ -1,0 +1,208 @@
+//! `check`: health, its exit codes, and the keys of P-45.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::ids::{CheckId, Time};
+use crate::model::reading::{Reading, Reason, Status};
+use crate::model::situation::Situation;
+use crate::text::SafeText;
+
+/// How healthy it is; its number is the exit code of `check` and `status` (P-45).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Everything was looked at and is well.
+    Healthy = 0,
+    /// Something is not well that users hardly feel.
+    Warning = 1,
+    /// Something that users feel fails.
+    Critical = 2,
+    /// What users feel could not be looked at.
+    Unknown = 3,
+}
+
+impl Health {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The health that the checks of a situation come to. Unknown is never healthy.
+    pub fn of(situation: &Situation) -> Self {
+        let mut health = Self::Healthy;
+        if situation.checks.is_empty() {
+            return Self::Unknown;
+        }
+        for card in situation.checks.values() {
+            health = health.worse(Self::of_check(card.status, card.critical));
+        }
+        health
+    }
+
+    fn of_check(status: Status, critical: bool) -> Self {
+        match (status, critical) {
+            (Status::Ok, _) => Self::Healthy,
+            (Status::Fail, true) => Self::Critical,
+            (Status::Unknown, true) => Self::Unknown,
+            (Status::Warn, _) | (Status::Fail | Status::Unknown, false) => Self::Warning,
+        }
+    }
+
+    fn worse(self, other: Self) -> Self {
+        let rank = |health: Self| match health {
+            Self::Healthy => 0,
+            Self::Warning => 1,
+            Self::Unknown => 2,
+            Self::Critical => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// `check --json`: the keys of P-45, and each check beside them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// Now, RFC 3339.
+    pub timestamp: Time,
+    /// As asked, `current` by default.
+    pub deployment_id: String,
+    /// `healthy`, `warning`, `critical` or `unknown`.
+    pub health_status: Health,
+    /// The worst of each service's checks.
+    pub services: BTreeMap<String, Health>,
+    /// Names of checks that fail.
+    pub failed_checks: Vec<CheckId>,
+    /// Names of checks that warn or are unknown, with why.
+    pub warnings: Vec<String>,
+    /// Runs in the last 24 hours.
+    pub recent_rollbacks: usize,
+    /// Whether `health_status` is `healthy`.
+    pub system_healthy: bool,
+    /// Every check.
+    pub checks: Vec<CheckLine>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CheckLine {
+    /// Its name.
+    pub check: CheckId,
+    /// `ok`, `warn`, `fail` or `unknown`.
+    pub status: Status,
+    /// Why it is unknown, from the closed list.
+    pub reason: Option<Reason>,
+    /// What was seen.
+    pub note: SafeText,
+    /// Since when it is so.
+    pub since: Time,
+    /// Seconds since the last look.
+    pub age_seconds: Option<i64>,
+    /// How long the last look took.
+    pub took_ms: Option<u64>,
+    /// The number that thresholds judge.
+    pub value: Option<f64>,
+    /// Users feel it.
+    pub critical: bool,
+}
+
+/// The document of `check`. `services` names the service of each check.
+pub fn check(
+    situation: &Situation,
+    readings: &BTreeMap<CheckId, Reading>,
+    services: &BTreeMap<CheckId, String>,
+    deployment: &str,
+    now: Time,
+) -> Check {
+    let health = Health::of(situation);
+    let mut by_service: BTreeMap<String, Health> = BTreeMap::new();
+    for (id, card) in &situation.checks {
+        let service = services.get(id).map_or(id.as_str(), String::as_str);
+        let entry = by_service.entry(service.to_owned());
+        let worst = entry.or_insert(Health::Healthy);
+        *worst = worst.worse(Health::of_check(card.status, card.critical));
+    }
+    let checks = lines(situation, readings, now);
+    Check {
+        timestamp: now,
+        deployment_id: deployment.to_owned(),
+        health_status: health,
+        services: by_service,
+        failed_checks: checks
+            .iter()
+            .filter(|line| line.status == Status::Fail)
+            .map(|line| line.check.clone())
+            .collect(),
+        warnings: checks.iter().filter_map(warning).collect(),
+        recent_rollbacks: recent(situation, now),
+        system_healthy: health == Health::Healthy,
+        checks,
+    }
+}
+
+fn warning(line: &CheckLine) -> Option<String> {
+    match line.status {
+        Status::Ok | Status::Fail => None,
+        Status::Warn => Some(format!("{}: {}", line.check, line.note)),
+        Status::Unknown => {
+            let why = line.reason.map_or("not known", Reason::words);
+            Some(format!("{}: unknown ({why})", line.check))
+        }
+    }
+}
+
+fn recent(situation: &Situation, now: Time) -> usize {
+    let day = chrono::Duration::hours(24);
+    let runs = situation.history.iter();
+    runs.filter(|past| now - past.ended.at <= day).count()
+}
+
+/// Every check, worst first.
+pub fn lines(
+    situation: &Situation,
+    readings: &BTreeMap<CheckId, Reading>,
+    now: Time,
+) -> Vec<CheckLine> {
+    let mut lines: Vec<CheckLine> = situation
+        .checks
+        .iter()
+        .map(|(id, card)| {
+            let reading = readings.get(id);
+            CheckLine {
+                check: id.clone(),
+                status: card.status,
+                reason: card.reason,
+                note: reading.map_or_else(|| card.note.clone(), |last| last.note.clone()),
+                since: card.since,
+                age_seconds: reading.map(|last| (now - last.at).num_seconds().max(0)),
+                took_ms: reading.and_then(|last| u64::try_from(last.took.as_millis()).ok()),
+                value: reading.and_then(|last| last.value),
+                critical: card.critical,
+            }
+        })
+        .collect();
+    lines.sort_by_key(|line| match line.status {
+        Status::Fail => (0, !line.critical),
+        Status::Unknown => (1, !line.critical),
+        Status::Warn => (2, !line.critical),
+        Status::Ok => (3, false),
+    });
+    lines
+}
+
+/// The error form of P-45, exit code 3.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failed {
+    /// Now.
+    pub timestamp: Time,
+    /// What went wrong.
+    pub error: String,
+    /// Always `error`.
+    pub status: &'static str,
+}
+
+/// The document of a command that could not do its work.
+pub fn failed(error: &str, now: Time) -> Failed {
+    Failed { timestamp: now, error: error.to_owned(), status: "error" }
+}
