@@ -1,0 +1,94 @@
+//! The engine's books: the journal's writer, the fold that goes with it, and who to tell.
+
+use crate::clock::Clock;
+use crate::journal::{Draft, Error, Writer};
+use crate::model::entry::{Author, Body, Command, Entry, Event};
+use crate::model::ids::{CommandId, IncidentId};
+use crate::model::situation::Situation;
+
+/// A reader goes back this many entries at most.
+const CARRY_EVERY: u64 = 5_000;
+
+/// The journal and its fold, always in step: nothing is folded that is not on disk.
+pub struct Books {
+    writer: Writer,
+    clock: Clock,
+    engine: Author,
+    /// The fold.
+    pub situation: Situation,
+    carried_at: u64,
+}
+
+/// Something to write down.
+#[derive(Debug)]
+pub enum Line {
+    /// A command, by whom.
+    Command(Author, CommandId, Command),
+    /// An event, by the engine.
+    Event(Event),
+}
+
+impl From<Event> for Line {
+    fn from(event: Event) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl Books {
+    /// Books over a writer whose journal folds to `situation`.
+    pub fn new(writer: Writer, situation: Situation, clock: Clock, engine: Author) -> Self {
+        let carried_at = situation.seq;
+        Self { writer, clock, engine, situation, carried_at }
+    }
+
+    /// Writes all lines with one sync, then folds them.
+    pub async fn write(&mut self, lines: Vec<Line>) -> Result<Vec<Entry>, Error> {
+        if lines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut opened = false;
+        let drafts = lines.into_iter().map(|line| {
+            opened |= matches!(&line, Line::Event(Event::IncidentOpened { .. }));
+            self.draft(line)
+        });
+        let drafts: Vec<Draft> = drafts.collect();
+        let entries = self.append(drafts).await?;
+        if opened || self.situation.seq - self.carried_at >= CARRY_EVERY {
+            let situation = Box::new(self.situation.clone());
+            let carried = self.draft(Line::Event(Event::Carried { situation }));
+            self.append(vec![carried]).await?;
+            self.carried_at = self.situation.seq;
+        }
+        Ok(entries)
+    }
+
+    /// Leaves the journal so that everyone can read it.
+    pub async fn close(self) -> Result<(), Error> {
+        self.writer.close().await
+    }
+
+    async fn append(&mut self, drafts: Vec<Draft>) -> Result<Vec<Entry>, Error> {
+        let entries = self.writer.append(drafts).await?;
+        for entry in &entries {
+            self.situation.apply(entry);
+        }
+        Ok(entries)
+    }
+
+    fn draft(&self, line: Line) -> Draft {
+        let (author, body) = match line {
+            Line::Command(author, id, command) => (author, Body::Command(id, command)),
+            Line::Event(event) => (self.engine.clone(), Body::Event(Box::new(event))),
+        };
+        Draft { incident: self.incident(&body), at: self.clock.now(), author, body }
+    }
+
+    fn incident(&self, body: &Body) -> Option<IncidentId> {
+        if let Body::Event(event) = body
+            && let Event::IncidentOpened { incident, .. } = event.as_ref()
+        {
+            return Some(*incident);
+        }
+        self.situation.incident.as_ref().map(|incident| incident.id)
+    }
+}
