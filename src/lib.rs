@@ -45,6 +45,7 @@ pub mod adapters;
 pub mod checks;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod evidence;
 pub mod failure;
