@@ -56,3 +56,4 @@ pub mod model;
 pub mod report;
 pub mod steps;
 pub mod text;
+pub mod tui;
