@@ -43,6 +43,7 @@
 
 pub mod adapters;
 pub mod checks;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;

@@ -1,0 +1,268 @@
+//! `backout demo`: the embedded stack.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::adapters::process::Program;
+use crate::clock::Clock;
+use crate::demo::{self, Color, Fault, Instance, Status};
+use crate::failure::{Exit, Failure};
+
+use super::attach::{self, Screen};
+use super::{World, say, session};
+
+/// Where the stack lies if nobody says otherwise.
+pub const DEFAULT_DIR: &str = "./backout-demo";
+
+/// What to do with the embedded stack.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DemoCommand {
+    /// Start a stack with a fresh deploy of v2.5.0 in it, or start an ended one again
+    Up {
+        /// Folder of the stack
+        #[arg(long, default_value = DEFAULT_DIR)]
+        dir: PathBuf,
+        /// What goes wrong with green: crash, errors:P, latency:MS, hang, db-down
+        #[arg(long)]
+        fault: Option<Fault>,
+    },
+    /// Make something wrong with the version that has the traffic
+    Break {
+        /// crash, errors:P, latency:MS, hang, db-down
+        fault: Fault,
+        /// Folder of the stack
+        #[arg(long, default_value = DEFAULT_DIR)]
+        dir: PathBuf,
+    },
+    /// Remove every fault and start what crashed
+    Heal {
+        /// Folder of the stack
+        #[arg(long, default_value = DEFAULT_DIR)]
+        dir: PathBuf,
+    },
+    /// Show which version has the traffic and how both are
+    Status {
+        /// Folder of the stack
+        #[arg(long, default_value = DEFAULT_DIR)]
+        dir: PathBuf,
+    },
+    /// End the stack's processes; its files stay
+    Down {
+        /// Folder of the stack
+        #[arg(long, default_value = DEFAULT_DIR)]
+        dir: PathBuf,
+    },
+}
+
+/// `backout demo`: alone it starts a fresh stack with a bad deploy and opens the console.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    #[command(subcommand)]
+    command: Option<DemoCommand>,
+    /// Folder of the fresh stack [default: a new one under the temporary folder]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// What goes wrong: crash, errors:P, latency:MS, hang, db-down
+    #[arg(long, default_value = "errors:0.3")]
+    fault: Fault,
+}
+
+/// Runs `backout demo …`.
+pub(crate) async fn demo(
+    world: &World,
+    arguments: DemoArguments,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    match arguments.command {
+        Some(command) => run(command, &world.program, &world.clock, world.json, out).await,
+        None => play(world, arguments, screen, out).await,
+    }
+}
+
+/// One of the stack's own processes.
+pub(crate) async fn role(world: &World, role: &str, rest: &[String]) -> Result<ExitCode, Failure> {
+    demo::role(role, rest, &world.clock).await.map(ExitCode::from)
+}
+
+/// A fresh stack, a bad deploy, the console; afterwards the stack is kept or ended.
+async fn play(
+    world: &World,
+    arguments: DemoArguments,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let dir = arguments.dir.unwrap_or_else(|| {
+        let stamp = world.clock.now().format("%Y%m%d-%H%M%S");
+        std::env::temp_dir().join(format!("backout-demo-{stamp}-{}", std::process::id()))
+    });
+    say(out, &format!("starting a stack in {} …\n", dir.display()));
+    let status = demo::up(&dir, Some(arguments.fault), &world.program, &world.clock).await?;
+    say(out, &describe(&status));
+    let world_of_demo = World { config: Some(dir.join("backout.yaml")), ..world.again() };
+    let place = session::place(&world_of_demo)?;
+    let ended = attach::open(&world_of_demo, &place, screen).await;
+    if keep(out) {
+        let file = dir.join("backout.yaml");
+        say(out, &format!("kept; open it again with: backout --config {}\n", file.display()));
+    } else {
+        let count = demo::down(&dir, &world.clock).await?;
+        std::fs::remove_dir_all(&dir).ok();
+        say(out, &format!("ended {count} processes and removed {}\n", dir.display()));
+    }
+    ended
+}
+
+/// Asks whether to keep the stack. The harmless answer is yes; without a terminal it is kept.
+fn keep(out: &mut dyn Write) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return true;
+    }
+    say(out, "keep the stack running? [Y/n] ");
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).ok();
+    !matches!(typed.trim(), "n" | "N" | "no")
+}
+
+/// Runs one of them and writes what there is to say.
+pub async fn run(
+    command: DemoCommand,
+    program: &Program,
+    clock: &Clock,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let text = match command {
+        DemoCommand::Up { dir, fault } => {
+            let status = demo::up(&dir, fault, program, clock).await?;
+            let dir = dir.display();
+            format!("{}look at it with `cd {dir}` and `backout`\n", describe(&status))
+        }
+        DemoCommand::Break { fault, dir } => {
+            let color = demo::break_(&dir, fault, clock)?;
+            format!("{color} now has the fault {fault}\n")
+        }
+        DemoCommand::Heal { dir } => describe(&demo::heal(&dir, program, clock).await?),
+        DemoCommand::Status { dir } => {
+            let status = demo::status(&dir, clock).await?;
+            if json { as_json(&status)? } else { describe(&status) }
+        }
+        DemoCommand::Down { dir } => {
+            let ended = demo::down(&dir, clock).await?;
+            format!("ended {ended} processes; the files stay in {}\n", shown(&dir))
+        }
+    };
+    out.write_all(text.as_bytes())
+        .map_err(|e| Failure::new(Exit::Unknown, format!("could not write the answer: {e}")))?;
+    Ok(Exit::Ok)
+}
+
+fn shown(dir: &Path) -> String {
+    dir.display().to_string()
+}
+
+fn as_json(status: &Status) -> Result<String, Failure> {
+    serde_json::to_string(status)
+        .map(|text| text + "\n")
+        .map_err(|e| Failure::new(Exit::Unknown, format!("could not write the status: {e}")))
+}
+
+fn describe(status: &Status) -> String {
+    let line = |color: Color, instance: &Instance| {
+        let Instance { version, state, address, fault } = instance;
+        let active = if status.active == color { "active" } else { "" };
+        let fault = fault.map_or_else(String::new, |fault| format!("  fault {fault}"));
+        let line = format!("{color:<6} {version}  {:<8} http://{address}  {active}", state.word());
+        format!("{}{fault}\n", line.trim_end())
+    };
+    format!(
+        "{}{}proxy  http://{}  {} requests, {} failed\n",
+        line(Color::Blue, &status.blue),
+        line(Color::Green, &status.green),
+        status.public,
+        status.requests,
+        status.failed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::demo::Health;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: DemoCommand,
+    }
+
+    fn instance(version: &str, state: Health, fault: Option<&str>) -> Instance {
+        Instance {
+            version: version.to_owned(),
+            state,
+            address: "127.0.0.1:10003".parse().unwrap(),
+            fault: fault.map(|fault| fault.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn the_status_is_a_table_for_people_and_json_for_scripts() {
+        let status = Status {
+            active: Color::Green,
+            blue: instance("v2.4.9", Health::Up, None),
+            green: instance("v2.5.0", Health::Failing, Some("errors:0.3")),
+            public: "127.0.0.1:10001".parse().unwrap(),
+            requests: 1234,
+            failed: 56,
+        };
+        assert_eq!(
+            describe(&status),
+            "blue   v2.4.9  up       http://127.0.0.1:10003\n\
+             green  v2.5.0  failing  http://127.0.0.1:10003  active  fault errors:0.3\n\
+             proxy  http://127.0.0.1:10001  1234 requests, 56 failed\n"
+        );
+        assert_eq!(
+            as_json(&status).unwrap(),
+            concat!(
+                r#"{"active":"green","blue":{"version":"v2.4.9","state":"up","#,
+                r#""address":"127.0.0.1:10003","fault":null},"green":{"version":"v2.5.0","#,
+                r#""state":"failing","address":"127.0.0.1:10003","fault":"errors:0.3"},"#,
+                r#""public":"127.0.0.1:10001","requests":1234,"failed":56}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_fault_that_does_not_exist_is_refused_on_the_command_line() {
+        let refused = Line::try_parse_from(["demo", "break", "flood"]).unwrap_err();
+        assert!(refused.to_string().contains("errors:P"), "{refused}");
+        let up = Line::try_parse_from(["demo", "up"]).unwrap().command;
+        assert!(
+            matches!(up, DemoCommand::Up { dir, fault: None } if dir == Path::new(DEFAULT_DIR))
+        );
+    }
+
+    #[tokio::test]
+    async fn asking_for_a_stack_that_is_not_there_says_how_to_start_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, clock) = (Program::this(), Clock::real());
+        for command in [
+            DemoCommand::Status { dir: dir.path().into() },
+            DemoCommand::Down { dir: dir.path().into() },
+            DemoCommand::Heal { dir: dir.path().into() },
+            DemoCommand::Break { fault: Fault::Hang, dir: dir.path().into() },
+        ] {
+            let mut out = Vec::new();
+            let refused = run(command, &program, &clock, true, &mut out).await.unwrap_err();
+            assert_eq!(refused.exit, Exit::Unknown);
+            assert!(refused.to_string().contains("backout demo up --dir"), "{refused}");
+            assert!(out.is_empty());
+        }
+    }
+}
