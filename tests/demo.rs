@@ -1,0 +1,132 @@
+//! The main job, headless, on the embedded stack.
+
+use std::time::Duration;
+
+use super::support::Stack;
+
+#[test]
+fn an_erroring_deploy_is_assessed_as_high_and_backed_out_at_level_1() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let before = stack.database();
+
+    let assessed = stack.run(&["assess", "--json"]);
+    let document = assessed.json();
+    assert_eq!(document["severity"], "high", "{assessed:?}");
+    assert_eq!(document["suggests"], 1, "{assessed:?}");
+    assert_eq!(document["verdict"], "roll_back", "{assessed:?}");
+
+    let done =
+        stack.run(&["rollback", "--level", "1", "--auto-confirm", "--reason", "test", "--json"]);
+    assert_eq!(done.code, 0, "{done:?}\n{}", stack.log());
+    assert!(done.took < Duration::from_secs(30), "{:?}", done.took);
+    let document = done.json();
+    assert_eq!(document["outcome"], "done");
+    assert_eq!(document["level"], 1);
+    assert_eq!((&document["from"], &document["to"]), (&"v2.5.0".into(), &"v2.4.9".into()));
+    let criteria = document["criteria"].as_array().unwrap();
+    assert_eq!(criteria.len(), 6, "{document}");
+    assert!(criteria.iter().all(|criterion| criterion["passed"] == "yes"), "{document}");
+
+    let status = stack.status();
+    assert_eq!(status["active"], "blue");
+    assert_eq!(status["green"]["state"], "down");
+    assert!(stack.dir().join("green/release.json").exists(), "green was not kept");
+    assert_eq!(stack.database(), before, "level 1 changed data");
+    assert!(!stack.dir().join("fence.json").exists(), "the fence was left");
+
+    let history = std::fs::read_to_string(stack.state().join("rollback_history.log")).unwrap();
+    let line = history.lines().last().unwrap();
+    let shape = regex::Regex::new(
+        r#"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] LEVEL=1 FROM=v2\.5\.0 TO=v2\.4\.9 DURATION=\d+ STATUS=success REASON="test"$"#,
+    );
+    assert!(shape.unwrap().is_match(line), "{line}");
+    assert_eq!(history.lines().count(), 1);
+}
+
+#[test]
+fn nothing_fails_after_the_switch_mark() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let done = stack.run(&["rollback", "--quick", "--reason", "test"]);
+    assert_eq!(done.code, 0, "{done:?}\n{}", stack.log());
+    let mark = switched_at(&stack);
+    let late: Vec<_> = stack.bad_requests().into_iter().filter(|(at, _)| *at > mark).collect();
+    assert!(late.is_empty(), "after {mark}: {late:?}");
+}
+
+#[test]
+fn switching_away_from_a_healthy_version_drops_no_request() {
+    let stack = Stack::up(None);
+    let before = stack.status()["requests"].as_u64().unwrap();
+    let done = stack.run(&["rollback", "--quick", "--reason", "rehearsal"]);
+    assert_eq!(done.code, 0, "{done:?}\n{}", stack.log());
+    let bad = stack.bad_requests();
+    assert!(bad.is_empty(), "{bad:?}");
+    let after = stack.status()["requests"].as_u64().unwrap();
+    assert!(after > before + 100, "the traffic stood still: {before} to {after}");
+}
+
+#[test]
+fn a_failing_database_advises_against_a_switch() {
+    let stack = Stack::up(Some("db-down"));
+    let assessed = stack.run(&["assess", "--json"]);
+    let document = assessed.json();
+    assert_eq!(document["severity"], "critical", "{assessed:?}");
+    let text = stack.run(&["assess"]);
+    assert!(text.out.contains("would not help"), "{text:?}");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let ledger = stack.ledger();
+    let said = stack.run(&["rollback", "--level", "1", "--dry-run"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("switch"), "{said:?}");
+    assert_eq!(stack.ledger(), ledger);
+    assert_eq!(stack.status()["active"], "green");
+}
+
+#[test]
+fn without_a_terminal_and_without_auto_confirm_nothing_starts() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let said = stack.run(&["rollback", "--level", "1"]);
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("--auto-confirm"), "{said:?}");
+    assert_eq!(stack.status()["active"], "green");
+}
+
+#[test]
+fn a_dead_target_blocks_before_anything_changes_and_offers_level_2() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let process = std::fs::read_to_string(stack.dir().join("blue/process.json")).unwrap();
+    let process: serde_json::Value = serde_json::from_str(&process).unwrap();
+    let pid = i32::try_from(process["identity"]["pid"].as_i64().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let ledger = stack.ledger();
+    let said = stack.run(&["rollback", "--quick", "--reason", "test"]);
+    assert_eq!(said.code, 10, "{said:?}");
+    assert!(said.err.contains("blue"), "{said:?}");
+    assert_eq!(stack.ledger(), ledger);
+}
+
+#[test]
+fn a_fence_held_by_another_journal_refuses_with_its_name() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let other = serde_json::json!({
+        "run": "7-zzzz-1", "journal": "zzzz", "epoch": 3, "name": "carol",
+        "host": "bastion-2", "since": "2026-11-22T00:00:00Z",
+    });
+    std::fs::write(stack.dir().join("fence.json"), other.to_string()).unwrap();
+    let said = stack.run(&["rollback", "--quick", "--reason", "test"]);
+    assert_eq!(said.code, 12, "{said:?}");
+    assert!(said.err.contains("carol") && said.err.contains("bastion-2"), "{said:?}");
+    assert_eq!(stack.status()["active"], "green");
+}
+
+/// When the proxy says that it switched last.
+fn switched_at(stack: &Stack) -> chrono::DateTime<chrono::Utc> {
+    let text = std::fs::read_to_string(stack.dir().join("ledger.log")).unwrap();
+    let line = text.lines().rfind(|line| line.contains("switch green->blue")).unwrap();
+    line.split_once(' ').unwrap().0.parse().unwrap()
+}
