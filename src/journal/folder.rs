@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statfs};
 use rustix::process::geteuid;
@@ -119,6 +120,20 @@ pub(super) fn private_read(path: &Path) -> std::io::Result<File> {
     File::options().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }
 
+/// Tries the lock for a moment: a process that an engine was just starting when it died holds a
+/// copy of its descriptor until it has become the other program, and is no engine.
+fn patiently(file: &File) -> Result<(), rustix::io::Errno> {
+    let mut tried = flock(file, FlockOperation::NonBlockingLockExclusive);
+    for _ in 0..30 {
+        if tried != Err(rustix::io::Errno::WOULDBLOCK) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        tried = flock(file, FlockOperation::NonBlockingLockExclusive);
+    }
+    tried
+}
+
 /// The lease: held while this lives, released by the kernel when the process ends.
 #[derive(Debug)]
 pub(super) struct Lease(#[expect(dead_code, reason = "closing it gives the lease back")] File);
@@ -132,7 +147,7 @@ impl Lease {
             .truncate(false)
             .open(&path)
             .map_err(Error::file("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match patiently(&file) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut pid = String::new();
