@@ -20,6 +20,7 @@
 //! | [`model`] | data, fold, decisions; pure | everything else |
 //! | [`journal`] | storage: entries, samples, spool | what entries mean |
 //! | [`link`] | the socket between clients and the engine | journal, engine, adapters |
+//! | [`redact`] | takes secrets out of text before it reaches a disk | everything else |
 //! | [`evidence`] | what is kept of an incident | journal, engine |
 //! | [`adapters`] | one file per outside system | policy, retries |
 //! | [`checks`] | one file per check kind; looks | steps, journal |
@@ -38,10 +39,12 @@
 //! *signal* is a named fact over a window; an *assessment* is severity and tree verdict. A
 //! *level* is 1 switch, 2 full, 3 point-in-time. A *restore point* is where to go back to, a
 //! *plan* a frozen graph of steps, a *run* one execution of it, a step's *standing* what its
-//! effect looks like now. The *watch window* is the monitored time after a rollback. The *lead* is
+//! effect looks like now. A *hold* stops the bleeding, a *leftover* is something temporary that
+//! must be released or handed over. The *watch window* is the monitored time after a rollback. The *lead* is
 //! the one client that may start things; everyone attached may stop them.
 
 pub mod adapters;
+pub mod bug;
 pub mod checks;
 pub mod cli;
 pub mod clock;
@@ -54,6 +57,7 @@ pub mod journal;
 pub mod link;
 pub mod logging;
 pub mod model;
+pub mod redact;
 pub mod report;
 pub mod steps;
 pub mod text;

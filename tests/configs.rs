@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use backout::config::{Config, Environment, Problem, find, load, render};
+use backout::config::{Config, Environment, Platform, Problem, find, load, render};
+use backout::model::rule::{Action, Mode, Rule};
+use backout::model::severity::Severity;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs").join(name)
@@ -155,6 +157,7 @@ fn the_defaults_are_those_of_the_documents() {
     assert_eq!(seconds(rollback.keep_failed_up), 120);
     assert_eq!((seconds(rollback.drain), seconds(rollback.stop_grace)), (30, 30));
     assert_eq!((rollback.gate_probes, seconds(rollback.gate_every)), (3, 10));
+    assert_eq!((seconds(rollback.gate_wait), seconds(rollback.health_wait)), (30, 300));
     assert_eq!((seconds(rollback.watch_window), seconds(rollback.watch_every)), (900, 10));
     assert_eq!(rollback.max_workers, 4);
     assert_eq!(config.state_dir, Path::new("/srv/dana/.local/state/backout/shop"));
@@ -210,6 +213,35 @@ fn no_secret_is_ever_printed() {
 }
 
 #[test]
+fn a_secret_in_the_words_of_a_command_that_becomes_a_step_is_refused_unsaid() {
+    let environment = Environment::of([("DB_PASSWORD", "geheim-geheim"), ("SHORT_TOKEN", "on")]);
+    let refused = |text: &str| {
+        let written = Written::new(&format!("environment: shop\nhealth_checks: []\n{text}\n"));
+        let problems = load(&written.path(), &environment).unwrap_err();
+        let told = words(&problems);
+        assert!(!told.contains("geheim"), "{told}");
+        told
+    };
+    for (text, place) in [
+        ("smoke_command: [curl, -u, 'shop:geheim-geheim', http://h/]", "smoke_command[2]"),
+        ("smoke_command: [smoke, '--key=${DB_PASSWORD}']", "smoke_command[1]"),
+        (
+            "migrations: {tool: alembic, command: [alembic, -x, 'p=${DB_PASSWORD}']}",
+            "migrations.command[2]",
+        ),
+    ] {
+        let told = refused(text);
+        let words = format!("{place}: holds a secret");
+        assert!(told.contains(&words), "{told}");
+        assert!(told.contains("hint: let the command read it from its environment"), "{told}");
+    }
+    let written =
+        Written::new("health_checks: []\nsmoke_command: [smoke, --on, '${SHORT_TOKEN}']\n");
+    let config = load(&written.path(), &environment).unwrap();
+    assert_eq!(config.proofs.smoke, ["smoke", "--on", "on"], "two letters stand everywhere");
+}
+
+#[test]
 fn what_a_variable_holds_is_not_looked_at_again() {
     let environment = Environment::of([("A", "${B}$(id)"), ("B", "no")]);
     let written = Written::new("state_dir: /x/${A}/$${B}\n");
@@ -219,15 +251,45 @@ fn what_a_variable_holds_is_not_looked_at_again() {
 
 #[test]
 fn the_environment_wins_and_says_so() {
-    let environment = Environment::of([("BACKUP_DIR", "/b"), ("ROLLBACK_MAX_WORKERS", "2")]);
-    let written = Written::new("restore_points: here\nrollback: {max_workers: 8}\n");
+    let environment = Environment::of([
+        ("BACKUP_DIR", "/b"),
+        ("ROLLBACK_MAX_WORKERS", "2"),
+        ("LEVEL1_TIMEOUT", "300"),
+    ]);
+    let written = Written::new("restore_points: here\nrollback: {max_workers: 8, gate_wait: 9s}\n");
     let config = load(&written.path(), &environment).unwrap();
     assert_eq!(config.restore_points.as_deref(), Some(Path::new("/b")));
     assert_eq!(config.rollback.max_workers, 2);
-    assert_eq!(config.notes.len(), 2);
-    let environment = Environment::of([("ROLLBACK_MAX_WORKERS", "many")]);
-    let problems = load(&written.path(), &environment).err().unwrap();
-    assert!(problems[0].to_string().contains("ROLLBACK_MAX_WORKERS is \"many\""));
+    assert_eq!(config.rollback.gate_wait.as_secs(), 300);
+    assert_eq!(config.notes.len(), 3);
+    for name in ["ROLLBACK_MAX_WORKERS", "LEVEL1_TIMEOUT"] {
+        let problems = load(&written.path(), &Environment::of([(name, "many")])).err().unwrap();
+        assert!(problems[0].to_string().contains(&format!("{name} is \"many\"")));
+    }
+    // P-52, P-65: all of them are read, and shown with where each comes from.
+    let environment = Environment::of([
+        ("ROLLBACK_MAX_WORKERS", "1"),
+        ("ROLLBACK_PARALLEL_OPERATIONS", "2"),
+        ("ROLLBACK_BATCH_SIZE", "3"),
+        ("ROLLBACK_CONNECTION_POOL_SIZE", "5"),
+        ("ROLLBACK_CONNECTION_TIMEOUT", "30"),
+    ]);
+    let services = Written::new(
+        "health_checks: [{check_id: a, check_type: tcp, endpoint_url: 'a:1'}]\nservices: {api: \
+         {instances: [a, b]}}\n",
+    );
+    let shown = render(&load(&services.path(), &environment).unwrap());
+    for line in [
+        "rollback.max_workers: 1\n",
+        "rollback.parallel_operations: 2\n",
+        "rollback.connection_pool_size: 5\n",
+        "rollback.connection_timeout: 30s\n",
+        "services.api: rolling, 2 instances, 3 at a time, ",
+        "note: rollback.max_workers 1 comes from ROLLBACK_MAX_WORKERS\n",
+        "note: rollback.connection_timeout 30 comes from ROLLBACK_CONNECTION_TIMEOUT\n",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
 }
 
 #[test]
@@ -242,14 +304,240 @@ fn yaml_of_every_make_is_read() {
 
 #[test]
 fn kinds_that_come_later_load_and_say_so() {
-    let config = valid("p001-health_checks-system_resource.yaml");
-    assert_eq!(config.checks[0].kind.name(), "system_resource");
-    assert!(config.notes.iter().any(|note| note.contains("system_resource come later")));
-    let config = valid("p001-health_monitor_config.yaml");
-    for key in ["rollback_enabled", "monitoring_rules", "system_resource_thresholds"] {
+    let config =
+        loaded("health_checks: [{check_id: ping, check_type: icmp, host: shop.example}]\n");
+    assert_eq!(config.checks[0].kind.name(), "icmp");
+    assert!(config.notes.iter().any(|note| note.contains("icmp come later")));
+    let config = valid("derived-p002-rollback_config.yaml");
+    for key in ["health_check_timeout", "cross_repo_coordination"] {
         let note = format!("not used yet: {key}");
         assert!(config.notes.contains(&note), "{note}");
     }
+}
+
+fn rule<'a>(config: &'a Config, id: &str) -> &'a Rule {
+    config.rules.list.iter().find(|rule| rule.id == id).unwrap()
+}
+
+/// P-16: what `config show` prints of document 001's file.
+#[test]
+fn the_documents_monitor_means_what_it_says() {
+    let config = valid("p001-health_monitor_config.yaml");
+    let shown = render(&config);
+    for line in ["rollback_enabled: true", "environment: ", "https://api.pratiko.ai/health"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let minutes = |minutes: u64| std::time::Duration::from_secs(minutes * 60);
+    assert_eq!(config.retention, minutes(60));
+    let [check] = config.checks.as_slice() else { panic!("one check is expected") };
+    assert_eq!((check.interval, check.timeout), (minutes(1) / 2, minutes(1) / 6));
+    assert!(config.rules.rollback_enabled);
+}
+
+/// P-17: what a check of the documents leaves out is taken from its name.
+#[test]
+fn a_check_that_only_has_a_name_is_its_own_service() {
+    for kind in ["custom", "database_connection", "http_response", "system_resource"] {
+        let config = valid(&format!("p001-health_checks-{kind}.yaml"));
+        for check in &config.checks {
+            assert_eq!(check.role.service.as_str(), check.id.as_str(), "{kind}");
+        }
+    }
+}
+
+/// P-02: the two example files are written once, load by their names, and are never overwritten;
+/// the example of a frontend loads too.
+#[test]
+fn the_example_files_are_written_once_and_load() {
+    let place = crate::kube::place::Place::new();
+    let said = place.run(&["init", "--examples"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for name in ["health_monitor_config.yaml", "rollback_config.yaml"] {
+        let path = place.folder().join(name);
+        load(&path, &environment()).map_err(|problems| words(&problems)).unwrap();
+        let said = place.run(&["--config", name, "config", "show"]);
+        assert!(said.code == 0 && said.text.contains("environment: "), "{said:?}");
+    }
+    let own = place.folder().join("rollback_config.yaml");
+    fs::write(&own, "max_rollback_attempts: 1\n").unwrap();
+    fs::remove_file(place.folder().join("health_monitor_config.yaml")).unwrap();
+    let said = place.run(&["init", "--examples"]);
+    assert!(said.code != 0 && said.text.contains("is there already"), "{said:?}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), "max_rollback_attempts: 1\n");
+    assert!(!place.folder().join("health_monitor_config.yaml").exists(), "both or neither");
+    let variables = [("ADMIN_TOKEN", "ein-geheimes-wort"), ("AWS_ACCESS_KEY_ID", "AKIA")];
+    let key = ("AWS_SECRET_ACCESS_KEY", "geheim-und-lang");
+    let environment = Environment::of(variables.into_iter().chain([key]));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/frontend.yaml");
+    let config = load(&path, &environment).map_err(|problems| words(&problems)).unwrap();
+    let shown = render(&config);
+    assert!(shown.contains("pratiko-assets") && !shown.contains("geheim"), "{shown}");
+}
+
+#[test]
+fn the_documents_rules_mean_what_they_say() {
+    let config = valid("p001-monitoring_rules.yaml");
+    let shown: Vec<_> = config
+        .rules
+        .list
+        .iter()
+        .map(|rule| (rule.id.as_str(), rule.action, rule.priority, rule.cooldown.as_secs() / 60))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("auto_rollback", Action::Rollback, 1, 30),
+            ("resource_alert", Action::Alert, 2, 15),
+            ("preserve_logs", Action::PreserveLogs, 2, 5),
+        ]
+    );
+    assert_eq!(rule(&config, "auto_rollback").mode, Mode::Propose, "it asks unless told to act");
+    let note = "rule auto_rollback stays unknown: there is no check or service \"backend\"";
+    assert!(config.notes.iter().any(|known| known == note), "{:?}", config.notes);
+
+    let config = valid("derived-p002-monitoring_rules-threshold-form.yaml");
+    let rate = rule(&config, "api_error_rate");
+    assert_eq!(rate.condition.source, "error_rate('*', 5) > 0.05");
+    assert_eq!(rate.severity, Some(Severity::High));
+    let slow = rule(&config, "response_time_p95");
+    assert_eq!(slow.condition.source, "p95('*', 10) * 1000 > 2000");
+
+    let config = valid("derived-p002-rollback_config.yaml");
+    assert!(config.rules.automatic && config.rules.max_attempts == 3);
+}
+
+/// P-09, P-12, P-13: what the document says of its targets is what the services are brought back by.
+#[test]
+fn the_documents_targets_are_how_services_go_back() {
+    let text =
+        fs::read_to_string(folder("valid").join("derived-p001-rollback_targets.yaml")).unwrap();
+    let described = Written::new(&format!(
+        "environment: production\nhealth_checks: [{{check_id: a, check_type: tcp, endpoint_url: \
+         'a:1'}}]\nservices: {{backend: {{instances: [b-1, b-2, b-3]}}}}\n{text}"
+    ));
+    let config = load(&described.path(), &environment()).unwrap();
+    let backend = &config.services["backend"];
+    let options = &backend.options;
+    // The second one of the backend wins: it is the last that was said.
+    assert_eq!(backend.strategy.name(), "rolling");
+    assert_eq!(options.health_check_url.as_deref(), Some("https://api.pratiko.ai/health"));
+    let seconds = [options.validation, options.batch_delay, options.health_check_interval];
+    assert_eq!(seconds.map(|span| span.as_secs()), [300, 30, 10]);
+    assert_eq!((options.batch_size, options.preserve_failed), (2, true));
+    assert!(config.notes.iter().any(|note| note.contains("targets: frontend is not described")));
+}
+
+/// P-62: every log file that the document names is followed.
+#[test]
+fn the_pratiko_runbook_is_a_configuration_that_follows_all_its_logs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/pratiko.yaml");
+    let config = load(&path, &environment()).map_err(|problems| words(&problems)).unwrap();
+    let followed: Vec<_> =
+        config.log_sources.iter().map(|source| source.path.to_str().unwrap()).collect();
+    let named = [
+        "/var/log/pratiko-integration.log",
+        "/var/log/pratiko-rollback/rollback_execution.log",
+        "/var/log/pratiko-rollback/health_monitor.log",
+        "/var/log/pratiko-rollback/system.log",
+        "/var/log/nginx/access.log",
+        "/var/log/nginx/error.log",
+        "/var/log/postgresql/postgresql-12-main.log",
+        "/var/log/redis/redis-server.log",
+        "/opt/pratiko/backend/logs/app.log",
+        "/opt/pratiko/backend/logs/error.log",
+        "/opt/pratiko/frontend/logs/deploy.log",
+        "/var/log/syslog",
+        "/var/log/kern.log",
+        "/var/log/auth.log",
+    ];
+    assert_eq!(followed, named);
+    let backend = &config.services["backend"];
+    assert_eq!((backend.instances.len(), backend.options.batch_size), (5, 2));
+    assert_eq!(config.rules.max_attempts, 3);
+}
+
+/// P-64: what the document's file does with its logs, ours does with the same ones.
+#[test]
+fn the_shipped_rotation_is_the_documents() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/logrotate");
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains("/var/log/pratiko-rollback/*.log"));
+    let words = ["daily", "missingok", "rotate 30", "compress", "delaycompress", "notifempty"];
+    for word in words.into_iter().chain(["create 0644", "postrotate", "systemctl reload backout"]) {
+        assert!(text.lines().any(|line| line.trim() == word), "{word}");
+    }
+}
+
+#[test]
+fn alerts_of_prometheus_and_thresholds_of_argo_become_rules() {
+    let config = valid("m004-prometheus-rollback-alerts.yaml");
+    let spans: Vec<_> =
+        config.rules.list.iter().map(|rule| (rule.id.as_str(), rule.lasting.as_secs())).collect();
+    assert_eq!(spans, [("HighErrorRate", 120), ("HighResponseTime", 300), ("ServiceDown", 60)]);
+    assert!(config.rules.list.iter().all(|rule| rule.action == Action::Rollback));
+    assert!(config.notes.iter().any(|note| note.contains("prometheus.endpoint_url is missing")));
+    let alerts = folder("valid").join("m004-prometheus-rollback-alerts.yaml");
+    let argo = folder("invalid").join("m004-argo-rollout-rollback-policy.yaml");
+    let config = loaded(&format!(
+        "prometheus: {{endpoint_url: 'http://p:9090'}}\nrule_files: [{}, {}]\n\
+         monitoring_rules:\n  - {{rule_id: ServiceDown, mode: dry_run, cooldown: 1h}}\n",
+        alerts.display(),
+        argo.display()
+    ));
+    let down = rule(&config, "ServiceDown");
+    assert_eq!((down.mode, down.cooldown.as_secs()), (Mode::DryRun, 3600), "laid over");
+    assert_eq!(down.condition.source, "prometheus('ServiceDown') > 0");
+    let check = config.checks.iter().find(|spec| spec.id.as_str() == "HighErrorRate").unwrap();
+    let query = "rate(http_requests_total{status=~\"5..\"}[5m]) > 0.1";
+    assert!(check.live && check.kind.target().contains(query), "{}", check.kind.target());
+    let policy = rule(&config, "medical_kg_rev_gateway_rollback_policy");
+    assert_eq!(policy.condition.source, "error_rate('*', 5) > 0.1");
+    assert_eq!((policy.confirm.times, policy.confirm.of), (3, 3));
+    assert!(config.notes.iter().any(|note| note.contains("is no field of Argo Rollouts")));
+}
+
+#[test]
+fn the_documents_resource_check_means_what_it_says() {
+    let config = valid("p001-health_checks-system_resource.yaml");
+    let shown = render(&config);
+    assert!(shown.contains("system_resource: cpu"), "{shown}");
+    assert!(shown.contains("warning: 80 or more") && shown.contains("critical: 95 or more"));
+    assert!(config.notes.iter().all(|note| !note.contains("metadata")), "{:?}", config.notes);
+}
+
+#[test]
+fn thresholds_of_resources_come_from_their_section_or_the_documents() {
+    let text = |section: &str| {
+        let check = "{check_id: m, check_type: system_resource, resource: memory}";
+        render(&loaded(&format!("{section}health_checks: [{check}]\n")))
+    };
+    assert!(text("").contains("warning: 80 or more"));
+    let own = text("system_resource_thresholds: {memory_warning: 60, memory_critical: 70}\n");
+    assert!(own.contains("warning: 60 or more") && own.contains("critical: 70 or more"), "{own}");
+}
+
+#[test]
+fn a_check_that_is_off_is_never_asked() {
+    let config =
+        loaded(&format!("health_checks: [{HTTP}, enabled: false, role: [live, watch]}}]\n"));
+    let check = &config.checks[0];
+    assert!(!check.enabled && !check.live && check.phases.is_empty());
+    assert!(render(&config).contains("off"));
+}
+
+#[test]
+fn a_password_in_the_address_of_a_redis_is_decoded_and_never_printed() {
+    let config = loaded(
+        "health_checks:\n  - {check_id: r, check_type: redis, endpoint_url: \
+         'rediss://ops:ge%40heim@cache.example:6380/2', list: jobs}\n",
+    );
+    let backout::checks::CheckKind::Redis(redis) = &config.checks[0].kind else { panic!() };
+    let password = redis.server.password.as_ref().unwrap();
+    assert_eq!(password.reveal(), "ge@heim");
+    assert_eq!((redis.server.port, redis.server.database), (6380, 2));
+    assert!(redis.server.trust.is_some());
+    let printed = format!("{config:?}{}", render(&config));
+    assert!(!printed.contains("heim"), "{printed}");
 }
 
 #[test]
@@ -284,16 +572,169 @@ fn a_bomb_of_aliases_ends_soon() {
 }
 
 #[test]
+fn the_spacetime_runbook_is_a_configuration_that_only_needs_its_password() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/spacetime.yaml");
+    let with = Environment::of([("HOME", "/srv/dana"), ("POSTGRES_PASSWORD", "lab-only")]);
+    let config = load(&path, &with).map_err(|problems| words(&problems)).unwrap();
+    let Platform::Compose(compose) = &config.platform else { panic!("{:?}", config.platform) };
+    assert_eq!(compose.project, "spacetime");
+    assert_eq!(compose.env_file, Path::new("/opt/spacetime/production/.env"));
+    assert_eq!(config.backup.volume.as_deref(), Some("spacetime_godot-data"));
+    let links: Vec<&str> = config.links.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((links.len(), links[0], links[7]), (15, "CI/CD guide", "Incident Slack"));
+    assert!(!render(&config).contains("lab-only"));
+    let without = Environment::of([("HOME", "/srv/dana")]);
+    let problems = load(&path, &without).unwrap_err();
+    assert!(words(&problems).contains("POSTGRES_PASSWORD"), "{}", words(&problems));
+}
+
+#[test]
+fn the_medical_kg_runbook_is_a_configuration_with_a_rollback_of_each_type() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/medical-kg.yaml");
+    let config = load(&path, &environment()).map_err(|problems| words(&problems)).unwrap();
+    let Platform::Kubernetes(at) = &config.platform else { panic!("{:?}", config.platform) };
+    let one = at.workload.as_ref().unwrap();
+    assert_eq!(one.name.to_string(), "deployment/medical-kg-rev-gateway");
+    let links: Vec<&str> = config.links.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((links.len(), links[5]), (6, "Disaster recovery plan"));
+    let names: Vec<&str> = config.procedures.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "data_integrity",
+            "database",
+            "emergency_database",
+            "failover",
+            "infrastructure",
+            "ingress",
+            "neo4j",
+            "redis"
+        ]
+    );
+    for (name, procedure) in &config.procedures {
+        for step in procedure.steps.as_array().unwrap() {
+            let mut action = step["do"].clone();
+            // A plan records what each had, and the digest of each file.
+            for (at, one) in [("/scale/workloads", "workload"), ("/apply_set/files", "file")] {
+                for item in
+                    action.pointer_mut(at).and_then(|all| all.as_array_mut()).into_iter().flatten()
+                {
+                    *item = serde_json::json!({one: item});
+                    if one == "file" {
+                        item["sha256"] = "ab".into();
+                    }
+                }
+            }
+            let kind = backout::steps::StepKind::from_action(&action);
+            assert!(kind.is_ok(), "{name}: {action}: {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_workload_of_a_cluster_is_its_own_only_side() {
+    let config = loaded(
+        "platform: {kubernetes: {namespace: shop, deployment: web, public_url: 'http://127.0.0.1:30080/'}}\n",
+    );
+    assert_eq!(config.colors.len(), 1);
+    assert_eq!(config.traffic.as_ref().unwrap().public_url(), "http://127.0.0.1:30080");
+    let both = "platform: {kubernetes: {namespace: shop, deployment: web, public_url: 'http://a'}}
+traffic: {service: {name: web, public_url: 'http://a'}}
+";
+    let told = Written::new(both).load().err().unwrap();
+    assert!(told.contains("stands beside colors or traffic"), "{told}");
+}
+
+#[test]
 fn the_shipped_example_shows_every_kind_and_every_default() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/backout.yaml");
     let example = load(&path, &environment()).map_err(|problems| words(&problems)).unwrap();
     let shown: std::collections::BTreeSet<&str> =
         example.checks.iter().map(|check| check.kind.name()).collect();
-    let built = ["custom", "database_connection", "file", "http_response", "tcp"];
+    let built = [
+        "container",
+        "custom",
+        "database_connection",
+        "dns",
+        "file",
+        "http_response",
+        "kubernetes",
+        "log_pattern",
+        "process",
+        "prometheus",
+        "redis",
+        "system_resource",
+        "systemd_unit",
+        "tcp",
+        "tls_cert",
+    ];
     assert!(shown.iter().copied().eq(built), "{shown:?}");
     let bare = loaded("environment: staging\n");
     assert_eq!((example.rollback, example.windows), (bare.rollback, bare.windows));
     assert_eq!(example.retention, bare.retention);
     let about_looks: Vec<_> = example.notes.iter().filter(|note| !note.contains("mode")).collect();
     assert!(about_looks.is_empty(), "{about_looks:?}");
+}
+
+#[test]
+fn what_a_check_stands_beside_is_read_and_the_rest_has_a_default() {
+    use backout::model::bearing::Dimension;
+    let config = loaded(
+        "witness: [tcp 10.0.0.1:53, 'https://status.example']
+maintenance:
+  - {name: nightly, start: '23:30', duration: 2h, days: [sat], tz: '+01:00', services: [shop]}
+health_checks:
+  - {check_id: db, check_type: database_connection, endpoint_url: 'sqlite:app.db', query: SELECT 1}
+  - check_id: api
+    service: shop
+    check_type: http_response
+    endpoint_url: 'https://shop.example/health'
+    depends_on: [db]
+    unknown_after: 2m
+    fail_window: {failures: 3, minutes: 5}
+  - {check_id: pay, check_type: tcp, endpoint_url: 'pay.example:443', dimension: external}
+  - {check_id: tunnel, check_type: tcp, endpoint_url: '127.0.0.1:1', remote: true}
+",
+    );
+    let bearing = |id: &str| &config.judging.bearings[&id.into()];
+    let api = bearing("api");
+    assert_eq!(api.depends_on, ["db".into()]);
+    assert_eq!((api.dimension, api.host.as_deref()), (Dimension::Api, Some("shop.example")));
+    assert_eq!(api.unknown_after.as_secs(), 120);
+    assert_eq!((bearing("db").dimension, &bearing("db").host), (Dimension::Database, &None));
+    assert_eq!(bearing("db").unknown_after.as_secs(), 90);
+    assert_eq!(bearing("pay").dimension, Dimension::External);
+    assert!(bearing("tunnel").host.is_some());
+    assert_eq!(config.judging.witnesses.len(), 2);
+    assert_eq!(config.judging.maintenance[0].ahead, 3600);
+}
+
+#[test]
+fn looks_that_cannot_show_what_they_should_are_noted_with_numbers() {
+    let config = loaded(
+        "windows: {span: 100s, min_samples: 10}
+health_checks:
+  - {check_id: api, check_type: http_response, endpoint_url: 'http://h/', interval: 10s}
+  - {check_id: slow, check_type: tcp, endpoint_url: 'h:1', interval: 5s, timeout: 5s, stale_after: 6s}
+",
+    );
+    let notes = config.notes.join("\n");
+    assert!(notes.contains("10 samples cannot resolve 5 %"), "{notes}");
+    assert!(notes.contains("slow turns stale between two looks"), "{notes}");
+    assert!(notes.contains("the timeout is not below the interval"), "{notes}");
+}
+
+#[test]
+fn a_template_of_ones_own_names_only_what_can_be_filled_in() {
+    let written = Written::new("document_templates: {internal: ours.txt, customer: none.txt}\n");
+    let own = written.dir.path().join("ours.txt");
+    fs::write(&own, "{incident} is {severty} in {environment}\n").unwrap();
+    let told = written.load().err().unwrap();
+    assert!(told.contains("document_templates.internal: {severty} is nothing"), "{told}");
+    assert!(told.contains("did you mean {severity}?"), "{told}");
+    assert!(told.contains("document_templates.customer: could not read"), "{told}");
+    let written = Written::new("document_templates: {internal: ours.txt}\n");
+    fs::write(written.dir.path().join("ours.txt"), "{incident} is {severity}\n").unwrap();
+    let config = written.load().unwrap();
+    assert_eq!(config.templates["internal"], "{incident} is {severity}\n");
 }

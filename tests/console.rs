@@ -2,11 +2,20 @@
 
 pub(crate) mod samples;
 
+mod arrange;
 mod bytes;
+mod comfort;
+mod database;
+mod flood;
+mod guide;
 mod keys;
 mod pictures;
 mod pty;
+mod replay;
+mod rules;
 mod safety;
+mod sizes;
+mod words;
 
 use std::rc::Rc;
 
@@ -111,6 +120,7 @@ impl Bench {
             look,
             verdict: &self.lines,
             now: self.now,
+            clock: self.now,
         })
     }
 

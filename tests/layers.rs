@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// What each folder may use besides itself. `cli` and `main` may use everything.
 fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let rows: [(&str, &str); 13] = [
+    let rows: [(&str, &str); 14] = [
         ("model", "text"),
-        ("journal", "model text"),
+        ("journal", "model text clock bug"),
         ("link", "model text adapters::process clock"),
-        ("evidence", "model text adapters"),
-        ("adapters", "model text clock"),
+        ("redact", ""),
+        ("evidence", "model text adapters redact"),
+        ("adapters", "model text clock redact bug"),
         ("checks", "model adapters text clock"),
-        ("steps", "model adapters checks evidence text clock"),
-        ("config", "model adapters checks steps text"),
+        ("steps", "model adapters checks evidence redact text clock bug"),
+        ("config", "model adapters checks steps redact text"),
         ("report", "model text"),
         (
             "engine",
-            "model journal link evidence adapters checks steps config report clock text failure",
+            "model journal link evidence redact adapters checks steps config report clock text failure bug",
         ),
         ("tui", "model journal link config report clock failure text"),
-        ("demo", "model adapters clock text failure"),
+        ("demo", "model adapters evidence clock text failure"),
         ("logging", ""),
     ];
     rows.into_iter().map(|(folder, may)| (folder, may.split(' ').collect())).collect()

@@ -7,12 +7,45 @@
     reason = "a test may stop at the first surprise, and starts the program as its user would"
 )]
 
+mod breach;
+mod bundle;
+mod compose;
 mod configs;
 mod console;
 mod crash;
+mod damage;
 mod demo;
+mod deploys;
+mod endpoints;
+mod engines;
+mod frontend;
+mod full;
+mod guarantees;
+mod guides;
+mod hold;
+mod journal;
+mod kube;
 mod layers;
+mod line;
+mod locks;
+mod mail;
+mod monitor;
+mod nginx;
+mod notify;
+mod people;
+mod pipeline;
+mod point_in_time;
+mod postgres;
+mod prometheus;
 mod pty;
+mod recorded;
+mod redis;
+mod reports;
+mod rows;
+mod rules;
 mod scenarios;
 mod shim;
+mod strategies;
 mod support;
+mod terminal;
+mod tools;

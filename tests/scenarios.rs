@@ -123,6 +123,7 @@ fn reading(readings: &Readings, second: i64) -> Reading {
         note: "as told".into(),
         failed_of: (failed, all),
         latencies: vec![Duration::from_millis(readings.ms); (all - failed) as usize],
+        facts: Vec::new(),
     }
 }
 

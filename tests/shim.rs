@@ -21,8 +21,10 @@ use backout::steps::{LookCx, Progress, StepCx, StepKind, Told};
 use rustix::process::Signal;
 use tokio::sync::watch;
 
+use super::support::promised;
+
 /// Long enough for a slow machine, short enough to notice a hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn program() -> Program {
     Program::at(env!("CARGO_BIN_EXE_backout"))
@@ -90,7 +92,7 @@ fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !reached() {
         assert!(Instant::now() < deadline, "waited too long for {what}");
-        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
@@ -170,7 +172,7 @@ async fn every_kind_of_hang_is_ended_in_time() {
         assert_eq!(outcome.left, 0, "{kind}");
         assert!(!hanging.lives(), "{kind}");
         let took = begun.elapsed();
-        let limit = SECOND + HALF + Duration::from_secs(2);
+        let limit = promised(SECOND + HALF + Duration::from_secs(2));
         assert!(took <= limit, "{kind}: {took:?}");
     }
 }
@@ -261,7 +263,7 @@ async fn engine_stand_in() {
     reason = "an engine that can be killed is a process of its own"
 )]
 async fn a_killed_engine_leaves_a_tool_that_the_next_one_adopts() {
-    for _ in 0..5 {
+    for round in 0..5 {
         let bench = Bench::new();
         let script = "echo $$ > pid; until [ -e go ]; do sleep 0.02; done; echo effect >> ledger";
         let command = bench.command(script, MINUTE, SECOND);
@@ -272,7 +274,8 @@ async fn a_killed_engine_leaves_a_tool_that_the_next_one_adopts() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        bench.line_in("begun");
+        // Killed before the tool runs, or while it does.
+        bench.line_in(if round % 2 == 0 { "pid" } else { "begun" });
         engine.kill().unwrap();
         engine.wait().unwrap();
 
@@ -377,7 +380,15 @@ fn command_step(
             public_url: String::new(),
             program: program(),
             logs: Vec::new(),
+            redactor: std::sync::Arc::default(),
             evidence: bench.at("evidence"),
+            evidence_remote: None,
+            database: None,
+            cache: None,
+            points: None,
+            saved: backout::evidence::Saved::default(),
+            cluster: None,
+            front: None,
             since: None,
         },
         run: "142-k7qd-1".into(),

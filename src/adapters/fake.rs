@@ -9,47 +9,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::Clock;
+use crate::model::hold::HoldPart;
 use crate::model::ids::Color;
 use crate::text::SafeText;
 
 use super::ledger::Ledger;
-use super::{Error, Kind, Traffic, TrafficState, Workload, WorkloadState};
+use super::{
+    DeployOrder, Error, Kind, Release, Released, Traffic, TrafficState, Worker, Workload,
+    WorkloadState,
+};
+use crate::model::ids::Digest;
 
+mod orders;
 mod serve;
 
+pub use orders::{Operation, Order};
 pub use serve::Serving;
-
-/// What can be asked of the fake, to order a failure of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// [`Traffic::look`].
-    Traffic,
-    /// [`Workload::look`].
-    Workload,
-    /// [`Traffic::switch`].
-    Switch,
-    /// [`Traffic::drain`].
-    Drain,
-    /// [`Workload::stop`].
-    Stop,
-    /// [`Workload::start`].
-    Start,
-    /// [`Workload::preserve`].
-    Preserve,
-}
-
-/// What happens to the next call of an operation; each order is used once.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Which call.
-    pub operation: Operation,
-    /// How long it takes before anything happens.
-    pub delay: Duration,
-    /// What it answers instead of success.
-    pub error: Option<Error>,
-    /// Whether the effect happens although it answers with an error.
-    pub applies: bool,
-}
 
 #[derive(Debug)]
 struct State {
@@ -58,9 +33,11 @@ struct State {
     keys: BTreeSet<String>,
     colors: BTreeMap<Color, Side>,
     orders: Vec<Order>,
+    held: BTreeSet<HoldPart>,
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the fake")]
 struct Side {
     running: bool,
     kept: bool,
@@ -68,6 +45,7 @@ struct Side {
     version: SafeText,
     starts: u32,
     in_flight: u32,
+    worker: bool,
 }
 
 /// The target: green v2.5.0 is active, blue v2.4.9 stands by; both run.
@@ -88,6 +66,7 @@ impl Fake {
             version: version.into(),
             starts: 1,
             in_flight: 0,
+            worker: true,
         };
         Arc::new(Self {
             state: Mutex::new(State {
@@ -96,6 +75,7 @@ impl Fake {
                 keys: BTreeSet::new(),
                 colors: [("blue".into(), side("v2.4.9")), ("green".into(), side("v2.5.0"))].into(),
                 orders: Vec::new(),
+                held: BTreeSet::new(),
             }),
             ledger: Ledger::new(ledger, clock.clone()),
             clock,
@@ -140,6 +120,11 @@ impl Fake {
     /// Takes the release of `color` away, or brings it back.
     pub fn set_kept(&self, color: &str, kept: bool) {
         self.change(color, |side| side.kept = kept);
+    }
+
+    /// Whether `color` runs.
+    pub fn look_running(&self, color: &str) -> bool {
+        self.state().colors.get(&color.into()).is_some_and(|side| side.running)
     }
 
     fn change(&self, color: &str, change: impl FnOnce(&mut Side)) {
@@ -208,7 +193,31 @@ impl State {
                 .map(|(color, side)| (color.clone(), side.in_flight))
                 .collect(),
             effect: self.effect.clone(),
+            held: Some(self.held.clone()),
         }
+    }
+
+    fn hold(&mut self, what: (HoldPart, bool), key: &str, ledger: &Ledger) -> Result<(), Error> {
+        let (part, held) = what;
+        if self.held.contains(&part) == held {
+            return Ok(());
+        }
+        ledger.append(&format!("{} {part}", if held { "hold" } else { "unhold" }), key)?;
+        if held {
+            self.held.insert(part)
+        } else {
+            self.held.remove(&part)
+        };
+        Ok(())
+    }
+
+    fn worker(&mut self, color: &Color, run: bool, key: &str, l: &Ledger) -> Result<(), Error> {
+        let side = self.side(color)?;
+        if side.worker != run {
+            l.append(&format!("{} {color}-worker", if run { "start" } else { "stop" }), key)?;
+            side.worker = run;
+        }
+        Ok(())
     }
 }
 
@@ -231,6 +240,10 @@ impl Traffic for Fake {
 
     fn by_hand(&self, to: &Color) -> String {
         format!("fake switch {to}")
+    }
+
+    async fn hold(&self, part: HoldPart, held: bool, effect: &str) -> Result<(), Error> {
+        self.carry_out(Operation::Hold, |state, l| state.hold((part, held), effect, l)).await
     }
 }
 
@@ -294,6 +307,60 @@ impl Workload for Fake {
 
     fn by_hand(&self, color: &Color, start: bool) -> String {
         format!("fake {} {color}", if start { "start" } else { "stop" })
+    }
+
+    async fn workers(&self, color: &Color) -> Result<Vec<Worker>, Error> {
+        self.carry_out(Operation::Workload, |state, _| {
+            let running = state.side(color)?.worker;
+            Ok(vec![Worker { name: format!("{color}-worker"), running }])
+        })
+        .await
+    }
+
+    async fn stop_workers(
+        &self,
+        color: &Color,
+        _grace: Duration,
+        effect: &str,
+    ) -> Result<SafeText, Error> {
+        self.carry_out(Operation::Workers, |state, l| state.worker(color, false, effect, l))
+            .await
+            .map(|()| "ended by itself".into())
+    }
+
+    async fn start_workers(&self, color: &Color, effect: &str) -> Result<(), Error> {
+        self.carry_out(Operation::Workers, |state, l| state.worker(color, true, effect, l)).await
+    }
+    /// Every version is kept, under the digest of its name.
+    async fn releases(&self) -> Result<Vec<Release>, Error> {
+        let release = |version: &str| Release {
+            version: version.into(),
+            digest: Digest::of(version.as_bytes()),
+            schema: None,
+            broken: None,
+        };
+        Ok(["v2.4.8", "v2.4.9", "v2.5.0"].map(release).to_vec())
+    }
+
+    async fn released(&self, color: &Color) -> Result<Released, Error> {
+        let version = self.state().side(color)?.version.clone();
+        let digest = Some(Digest::of(version.as_str().as_bytes()));
+        Ok(Released { version, digest, since: None })
+    }
+
+    async fn deploy(&self, order: &DeployOrder) -> Result<SafeText, Error> {
+        self.carry_out(Operation::Deploy, |state, ledger| {
+            let side = state.side(&order.color)?;
+            if side.version == order.version && side.running == order.runs {
+                return Ok("lay there already".into());
+            }
+            ledger.append(&format!("deploy {} {}", order.color, order.version), &order.effect)?;
+            side.version = order.version.clone();
+            side.running = order.runs;
+            side.starts += 1;
+            Ok(order.version.clone())
+        })
+        .await
     }
 }
 

@@ -6,7 +6,10 @@ mod armed {
     use std::path::PathBuf;
     use std::sync::OnceLock;
 
+    use rustix::process::Signal;
+
     struct Armed {
+        signal: Signal,
         point: String,
         step: Option<String>,
         once: Option<PathBuf>,
@@ -14,17 +17,21 @@ mod armed {
 
     static ARMED: OnceLock<Armed> = OnceLock::new();
 
-    /// Arms `die-at:B4` or `die-at:B4:switch`; anything else arms nothing. With `once`, the file
-    /// made there keeps the next process from dying again. Says whether it is armed.
+    /// Arms `die-at:B4` or `die-at:B4:switch`, or `sleep-at:…`, which stops the process until
+    /// somebody wakes it; anything else arms nothing. With `once`, the file made there keeps the
+    /// next process from dying again. Says whether it is armed.
     pub fn install(fault: &str, once: Option<PathBuf>) -> bool {
-        let Some(rest) = fault.strip_prefix("die-at:") else {
-            return false;
+        let (rest, signal) = match (fault.strip_prefix("die-at:"), fault.strip_prefix("sleep-at:"))
+        {
+            (Some(rest), _) => (rest, Signal::KILL),
+            (None, Some(rest)) => (rest, Signal::STOP),
+            (None, None) => return false,
         };
         let (point, step) = match rest.split_once(':') {
             Some((point, step)) => (point, Some(step.to_owned())),
             None => (rest, None),
         };
-        let armed = Armed { point: point.to_owned(), step, once };
+        let armed = Armed { signal, point: point.to_owned(), step, once };
         ARMED.set(armed).is_ok()
     }
 
@@ -48,8 +55,7 @@ mod armed {
         {
             return;
         }
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .ok();
+        rustix::process::kill_process(rustix::process::getpid(), armed.signal).ok();
     }
 
     #[cfg(test)]
@@ -57,7 +63,8 @@ mod armed {
         use super::*;
 
         fn armed(point: &str, step: Option<&str>) -> Armed {
-            Armed { point: point.to_owned(), step: step.map(str::to_owned), once: None }
+            let (point, step) = (point.to_owned(), step.map(str::to_owned));
+            Armed { signal: Signal::KILL, point, step, once: None }
         }
 
         #[test]

@@ -122,7 +122,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// Why `take` may not have the fence that `held` has, if it may not.
-fn refusal(held: &FenceTake, take: &FenceTake, path: &Path) -> Option<Error> {
+pub(super) fn refusal(held: &FenceTake, take: &FenceTake, place: &str) -> Option<Error> {
     let who = format!(
         "run {} of {} on {} since {}",
         held.run,
@@ -134,8 +134,7 @@ fn refusal(held: &FenceTake, take: &FenceTake, path: &Path) -> Option<Error> {
         return Some(Error::new(
             Kind::Held,
             format!(
-                "could not take the fence: held by {who}; attach there, or have it released ({})",
-                path.display()
+                "could not take the fence: held by {who}; attach there, or have it released ({place})"
             ),
         ));
     }
@@ -155,7 +154,8 @@ impl Fence for FenceFile {
     async fn take(&self, take: &FenceTake) -> Result<(), Error> {
         let _turn = self.turn().await?;
         let held = self.read()?;
-        if let Some(no) = held.as_ref().and_then(|held| refusal(held, take, &self.path)) {
+        let place = self.path.display().to_string();
+        if let Some(no) = held.as_ref().and_then(|held| refusal(held, take, &place)) {
             return Err(no);
         }
         if held.as_ref() == Some(take) {

@@ -6,7 +6,6 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
@@ -15,15 +14,15 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
 use super::secret::Secret;
 use super::tcp::{self, Trace};
+use super::tls::{self, Certificate, Trust};
 use super::{Error, Kind};
 use crate::clock::Clock;
+use crate::model::ids::Time;
 
 /// Bytes of a body that are read; a longer one is cut and the connection closed.
 pub const BODY: usize = 64 * 1024;
@@ -40,6 +39,7 @@ pub struct Target {
     port: u16,
     path: String,
     authority: String,
+    trust: Option<Trust>,
 }
 
 impl Target {
@@ -69,6 +69,7 @@ impl Target {
             port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             path: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             authority: authority.as_str().to_owned(),
+            trust: None,
         })
     }
 
@@ -76,6 +77,39 @@ impl Target {
     #[must_use]
     pub fn at(&self, path: &str) -> Self {
         Self { path: path.to_owned(), ..self.clone() }
+    }
+
+    /// The same place below its own path: `/query` below `https://host/prometheus/`.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        let base = self.path.split('?').next().unwrap_or_default();
+        self.at(&format!("{}{path}", base.trim_end_matches('/')))
+    }
+
+    /// The same place, its certificate trusted when `trust` says so.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
+
+    /// Host and port as they were written, which is what `Host` says.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether it is spoken to with TLS.
+    pub fn is_secure(&self) -> bool {
+        self.tls
     }
 
     /// `host:port`, for messages.
@@ -115,13 +149,16 @@ pub struct Answer {
     pub status: u16,
     /// The headers, foreign: [`crate::text::SafeText`] before they are shown.
     pub headers: HeaderMap,
-    /// The first [`BODY`] bytes of the body.
+    /// The first bytes of the body: [`BODY`] of them, or as many as were asked for.
     pub body: Vec<u8>,
     /// Whether that was all of it.
     pub whole: bool,
+    /// Until when the certificate of the server is valid, where it has one that can be read.
+    pub certificate_until: Option<Time>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// What bytes go over: plain or inside TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// An open connection; closed when dropped.
@@ -129,6 +166,7 @@ pub struct Line {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
     spent: bool,
+    certificate_until: Option<Time>,
 }
 
 impl Drop for Line {
@@ -141,8 +179,16 @@ impl Line {
     /// Connects to `target`, with TLS where it is asked for.
     pub async fn open(target: &Target, trace: &mut Trace) -> Result<Self, Error> {
         let tcp = tcp::connect(&target.host, target.port, trace).await?;
-        let stream: Box<dyn Stream> =
-            if target.tls { Box::new(secure(target, tcp, trace).await?) } else { Box::new(tcp) };
+        let mut certificate_until = None;
+        let stream: Box<dyn Stream> = if target.tls {
+            let trust = target.trust.clone().map_or_else(Trust::browsers, Ok)?;
+            let stream = tls::secure(&trust, &target.host, &target.place(), tcp, trace).await?;
+            let certificate = Certificate::of_peer(&stream);
+            certificate_until = certificate.map(|certificate| certificate.not_after);
+            Box::new(stream)
+        } else {
+            Box::new(tcp)
+        };
         let (sender, connection) = Builder::new()
             .max_headers(HEADERS)
             .max_buf_size(HEAD)
@@ -152,7 +198,7 @@ impl Line {
         let driver = tokio::spawn(async move {
             connection.await.ok();
         });
-        Ok(Self { sender, driver, spent: false })
+        Ok(Self { sender, driver, spent: false, certificate_until })
     }
 
     /// Whether another request can be sent on it.
@@ -167,6 +213,17 @@ impl Line {
         call: &Call,
         trace: &mut Trace,
     ) -> Result<Answer, Error> {
+        self.ask_for(target, call, BODY, trace).await
+    }
+
+    /// The same with at most `most` bytes of a body.
+    pub async fn ask_for(
+        &mut self,
+        target: &Target,
+        call: &Call,
+        most: usize,
+        trace: &mut Trace,
+    ) -> Result<Answer, Error> {
         self.spent = true;
         trace.stage = "waiting for the answer";
         trace.status = None;
@@ -178,12 +235,13 @@ impl Line {
         trace.status = Some(status);
         trace.stage = "reading the answer";
         let (head, body) = answer.into_parts();
-        let (body, whole) = read(target, body).await?;
+        let (body, whole) = read(target, body, most).await?;
         if whole {
             // Ready again only once the connection has seen the end of the body.
             self.spent = self.sender.ready().await.is_err();
         }
-        Ok(Answer { status, headers: head.headers, body, whole })
+        let certificate_until = self.certificate_until;
+        Ok(Answer { status, headers: head.headers, body, whole, certificate_until })
     }
 }
 
@@ -196,10 +254,21 @@ pub async fn once(
     limit: Duration,
     clock: &Clock,
 ) -> (Result<Answer, Error>, Trace) {
+    once_for(target, call, BODY, limit, clock).await
+}
+
+/// The same with at most `most` bytes of a body.
+pub async fn once_for(
+    target: &Target,
+    call: &Call,
+    most: usize,
+    limit: Duration,
+    clock: &Clock,
+) -> (Result<Answer, Error>, Trace) {
     let mut trace = Trace::default();
     let work = async {
         let mut line = Line::open(target, &mut trace).await?;
-        line.ask(target, call, &mut trace).await
+        line.ask_for(target, call, most, &mut trace).await
     };
     let ended = clock.timeout(limit, work).await;
     let result = ended.unwrap_or_else(|_| Err(late(target, &trace, limit)));
@@ -242,14 +311,14 @@ fn unsendable(target: &Target, why: &str) -> Error {
     Error::new(Kind::Local, format!("could not ask {}: {why}", target.place()))
 }
 
-async fn read(target: &Target, mut body: Incoming) -> Result<(Vec<u8>, bool), Error> {
+async fn read(target: &Target, mut body: Incoming, most: usize) -> Result<(Vec<u8>, bool), Error> {
     let mut kept = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| broken(target, &e))?;
         let Some(bytes) = frame.data_ref() else {
             continue;
         };
-        let room = BODY - kept.len();
+        let room = most.saturating_sub(kept.len());
         if bytes.len() > room {
             kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
             return Ok((kept, false));
@@ -257,46 +326,6 @@ async fn read(target: &Target, mut body: Incoming) -> Result<(Vec<u8>, bool), Er
         kept.extend_from_slice(bytes);
     }
     Ok((kept, true))
-}
-
-async fn secure(
-    target: &Target,
-    tcp: tokio::net::TcpStream,
-    trace: &mut Trace,
-) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Error> {
-    trace.stage = "the TLS handshake";
-    let begun = Instant::now();
-    let name = ServerName::try_from(target.host.clone())
-        .map_err(|e| Error::new(Kind::Tls, format!("could not trust {}: {e}", target.host)))?;
-    let stream =
-        tokio_rustls::TlsConnector::from(trust()?).connect(name, tcp).await.map_err(|e| {
-            if e.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
-                let message = format!("could not trust {}: {e}", target.place());
-                Error::new(Kind::Tls, message)
-            } else {
-                tcp::broken("shake hands with", &target.place(), &e)
-            }
-        })?;
-    trace.phases.tls = Some(begun.elapsed());
-    Ok(stream)
-}
-
-/// The TLS settings: ring, named here so that no process-wide default is needed, and the roots
-/// that browsers trust.
-fn trust() -> Result<Arc<ClientConfig>, Error> {
-    static TRUST: OnceLock<Result<Arc<ClientConfig>, Error>> = OnceLock::new();
-    TRUST
-        .get_or_init(|| {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map(|builder| {
-                    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
-                })
-                .map_err(|e| Error::new(Kind::Local, format!("could not set up TLS: {e}")))
-        })
-        .clone()
 }
 
 /// Translates hyper's errors; none of them holds a URL or a header.

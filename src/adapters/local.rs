@@ -1,5 +1,6 @@
 //! Plain processes of this machine: one folder per colour with `process.json` (who runs and how it
-//! is started) and `release.json` (what runs).
+//! is started) and `release.json` (what runs). The workers and cron of a colour are the folders
+//! `<color>-<name>` beside it, each with its `process.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use crate::model::ids::{Color, Digest};
 use crate::text::SafeText;
 
 use super::process::{Identity, Program, quoted};
-use super::{Error, Kind, Workload, WorkloadState, fault};
+use super::{DeployOrder, Error, Kind, Release, Released, Worker, Workload, WorkloadState, fault};
+
+pub mod releases;
 
 /// How often a process that is starting or ending is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -43,7 +46,7 @@ struct ProcessFile {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Release {
+struct ReleaseFile {
     version: String,
 }
 
@@ -74,13 +77,31 @@ impl Local {
         read(&self.of(color, "process.json")?)
     }
 
-    fn release(&self, color: &Color) -> Result<Option<Release>, Error> {
+    fn release(&self, color: &Color) -> Result<Option<ReleaseFile>, Error> {
         read(&self.of(color, "release.json")?)
     }
 
     fn living(&self, color: &Color) -> Result<Option<Identity>, Error> {
         let file = self.process(color)?;
         Ok(file.map(|file| file.identity).filter(Identity::lives))
+    }
+
+    /// The workers' folders, by name.
+    fn worker_names(&self, color: &Color) -> Result<Vec<Color>, Error> {
+        // A colour that is no folder's name is refused before anything is listed.
+        self.of(color, "")?;
+        let start = format!("{color}-");
+        let entries =
+            fs::read_dir(&self.dir).map_err(|e| Error::io("read", self.dir.display(), &e))?;
+        let names = entries.filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let ours = name.starts_with(&start) && entry.path().join("process.json").exists();
+            ours.then_some(Color(name))
+        });
+        let mut names: Vec<Color> = names.collect();
+        names.sort();
+        Ok(names)
     }
 
     async fn gone(&self, identity: &Identity) {
@@ -244,11 +265,59 @@ impl Workload for Local {
             (None, false) => format!("# kill -TERM the pid in {}", file.display()),
         }
     }
+
+    async fn workers(&self, color: &Color) -> Result<Vec<Worker>, Error> {
+        let names = self.worker_names(color)?.into_iter();
+        names
+            .map(|name| {
+                let running = self.living(&name)?.is_some();
+                Ok(Worker { name: name.0, running })
+            })
+            .collect()
+    }
+
+    async fn stop_workers(
+        &self,
+        color: &Color,
+        grace: Duration,
+        effect: &str,
+    ) -> Result<SafeText, Error> {
+        let mut notes = Vec::new();
+        for name in self.worker_names(color)? {
+            let note = self.stop(&name, grace, effect).await?;
+            notes.push(format!("{name} {note}"));
+        }
+        Ok(SafeText::new(&notes.join(", ")))
+    }
+
+    async fn start_workers(&self, color: &Color, effect: &str) -> Result<(), Error> {
+        for name in self.worker_names(color)? {
+            self.start(&name, effect).await?;
+        }
+        Ok(())
+    }
+
+    fn workers_by_hand(&self, color: &Color, start: bool) -> Vec<String> {
+        let names = self.worker_names(color).unwrap_or_default();
+        names.iter().map(|name| self.by_hand(name, start)).collect()
+    }
+
+    async fn releases(&self) -> Result<Vec<Release>, Error> {
+        self.all_releases()
+    }
+
+    async fn released(&self, color: &Color) -> Result<Released, Error> {
+        self.release_on(color)
+    }
+
+    async fn deploy(&self, order: &DeployOrder) -> Result<SafeText, Error> {
+        self.lay(order).await
+    }
 }
 
 /// The names of an `.env` file with the digest of each value's bytes in place of the value: equal
 /// values can be told from changed ones, and no secret is kept.
-fn without_values(text: &str) -> String {
+pub(super) fn without_values(text: &str) -> String {
     let line = |line: &str| match line.split_once('=') {
         Some((name, value)) if !line.trim_start().starts_with('#') => {
             format!("{name}=sha256:{}", Digest::of(value.as_bytes()).short())

@@ -1,28 +1,57 @@
 //! One file per outside system, behind capability traits. No policy, no retries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::model::hold::HoldPart;
 use crate::model::ids::{Color, Epoch, JournalId, RunId, Time};
 use crate::text::SafeText;
 
+pub mod beside;
+pub mod cache;
+pub mod cluster;
+pub mod compose;
 pub mod control;
+pub mod database;
+pub mod dns;
+pub mod docker;
 #[cfg(any(test, feature = "faults"))]
 pub mod fake;
 pub mod fault;
 pub mod fence_file;
 pub mod http;
+pub mod kube;
 pub mod ledger;
 pub mod local;
+pub mod lock_file;
+pub mod log_file;
+pub mod messenger;
+pub mod migration_tool;
+pub mod migrations;
+pub mod nginx;
+pub mod notify;
+pub mod objects;
+pub mod own;
+mod port;
+pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
+pub mod redis;
+mod release;
+mod replace;
+pub mod rights;
 pub mod secret;
 pub mod shim;
 pub mod sqlite;
 pub mod tcp;
+pub mod tls;
+pub mod writers;
+
+pub use release::{DeployOrder, Release, Released};
 
 /// What an outside system answered when it did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +81,12 @@ pub enum Kind {
     Denied,
     /// Somebody else holds it.
     Held,
+    /// It changed since it was looked at: nothing was done.
+    Conflict,
     /// It answered, and the answer was no.
     Rejected,
+    /// Our own disk is full.
+    NoSpace,
     /// Our own side failed: no tool, no descriptor, no disk.
     Local,
 }
@@ -75,6 +108,7 @@ impl Error {
             Io::TimedOut | Io::WouldBlock => Kind::TimedOut,
             Io::NotFound => Kind::NotFound,
             Io::PermissionDenied => Kind::Denied,
+            Io::StorageFull | Io::QuotaExceeded => Kind::NoSpace,
             _ => Kind::Local,
         };
         Self::new(kind, format!("could not {verb} {thing}: {error}"))
@@ -108,10 +142,117 @@ pub trait Workload: Send + Sync {
     async fn stop(&self, color: &Color, grace: Duration, effect: &str) -> Result<SafeText, Error>;
     /// Starts a stopped colour as it was.
     async fn start(&self, color: &Color, effect: &str) -> Result<(), Error>;
+    /// What runs when `color` serves, and that all of it is well: `5 containers run, 4 say healthy`.
+    /// Fails with what is not.
+    async fn well(&self, color: &Color) -> Result<SafeText, Error> {
+        let state = self.look(color).await?;
+        if state.running {
+            return Ok(SafeText::new(&format!("{color} runs")));
+        }
+        Err(Error::new(Kind::Rejected, format!("could not see {color} run: it is stopped")))
+    }
+    /// Why `color` may not come up, as far as a look from outside tells: who has its port, what its
+    /// configuration lacks, what it said last. Nothing where nothing is known.
+    async fn diagnose(&self, _color: &Color) -> Vec<SafeText> {
+        Vec::new()
+    }
+    /// Whether what a colour wrote is among what [`Workload::preserve`] keeps.
+    fn keeps_logs(&self) -> bool {
+        false
+    }
     /// Writes what can be said of the colour (state, release, settings) into `dir`.
     async fn preserve(&self, color: &Color, dir: &std::path::Path) -> Result<Vec<String>, Error>;
     /// The exact command that would stop or start it by hand.
     fn by_hand(&self, color: &Color, start: bool) -> String;
+    /// The workers and cron of a colour, running or stopped; none where the platform has no such.
+    async fn workers(&self, _color: &Color) -> Result<Vec<Worker>, Error> {
+        Ok(Vec::new())
+    }
+    /// Ends the workers of a colour gracefully, killing after `grace`; they are kept.
+    async fn stop_workers(
+        &self,
+        _color: &Color,
+        _grace: Duration,
+        _effect: &str,
+    ) -> Result<SafeText, Error> {
+        Ok("this platform has no workers".into())
+    }
+    /// Starts the stopped workers of a colour as they were.
+    async fn start_workers(&self, _color: &Color, _effect: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    /// The exact commands that would stop or start them by hand.
+    fn workers_by_hand(&self, _color: &Color, _start: bool) -> Vec<String> {
+        Vec::new()
+    }
+    /// Sees to it that whoever starts the platform's services next starts the version of `color`,
+    /// which serves now. Nothing where nobody else chooses versions.
+    async fn remember(&self, _color: &Color) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Whether that is so.
+    async fn remembers(&self, _color: &Color) -> Result<bool, Error> {
+        Ok(true)
+    }
+    /// The command by which a person would do it.
+    fn remember_by_hand(&self, _color: &Color) -> Option<String> {
+        None
+    }
+    /// The image repositories of the application, by which a restore point made by hand tells its
+    /// version; none where the platform has no images.
+    async fn repositories(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Where on this host a service keeps what lies below `inside` of it; nothing where that is not
+    /// known, or the platform has no services.
+    async fn kept_at(&self, _service: &str, _inside: &str) -> Option<std::path::PathBuf> {
+        None
+    }
+    /// Makes the volume `name` of the same kind as `like`; one that is there is fine. Nothing where
+    /// the platform has no volumes.
+    async fn make_volume(&self, _like: &str, _name: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Removes the volume `name`; one that is not there is fine.
+    async fn remove_volume(&self, _name: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    /// What we would have to be allowed and are not, in words; none where nobody else decides that.
+    async fn missing_rights(&self) -> Result<Vec<SafeText>, Error> {
+        Ok(Vec::new())
+    }
+    /// Why nothing could be deployed for want of a tool of this host (S-69); nothing where none is
+    /// needed, or it is there.
+    async fn missing_tool(&self) -> Option<SafeText> {
+        None
+    }
+    /// The releases that can be started again, with whether their artefacts are whole.
+    async fn releases(&self) -> Result<Vec<Release>, Error> {
+        Ok(Vec::new())
+    }
+    /// Which release lies on a colour.
+    async fn released(&self, color: &Color) -> Result<Released, Error> {
+        let version = self.look(color).await?.version;
+        Ok(Released { version, digest: None, since: None })
+    }
+    /// Lays a recorded release on a colour and starts it, ending what ran there. What lay there
+    /// is kept among the releases. Laying what lies there already changes nothing.
+    async fn deploy(&self, order: &DeployOrder) -> Result<SafeText, Error> {
+        let message = format!(
+            "could not start {} on {}: this platform keeps no releases",
+            order.version, order.color
+        );
+        Err(Error::new(Kind::NotFound, message))
+    }
+}
+
+/// A worker or cron of the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// What it is called: `green-worker`.
+    pub name: String,
+    /// Whether it runs.
+    pub running: bool,
 }
 
 /// Whether a colour runs, and what.
@@ -136,8 +277,36 @@ pub trait Traffic: Send + Sync {
     async fn switch(&self, to: &Color, effect: &str) -> Result<(), Error>;
     /// Waits until nothing is in flight on `color`, cuts the rest at the deadline; how many.
     async fn drain(&self, color: &Color, deadline: Duration) -> Result<u32, Error>;
+    /// What is known of connections from before the switch that stay on `color`, where they are
+    /// not counted; nothing where they are.
+    async fn residue(&self, _color: &Color) -> Option<SafeText> {
+        None
+    }
+    /// What users meet meanwhile, where a switch was cut off between two colours.
+    async fn in_between(&self) -> Option<SafeText> {
+        None
+    }
+    /// Looks anew for what it sends traffic to: something of the same name may have been started
+    /// at another address. Nothing where that is looked for at each request.
+    async fn refresh(&self) -> Result<(), Error> {
+        Ok(())
+    }
     /// The exact command that would switch by hand.
     fn by_hand(&self, to: &Color) -> String;
+    /// Whether `part` can be held here; plans leave out what cannot.
+    fn can_hold(&self, _part: HoldPart) -> bool {
+        true
+    }
+    /// Holds the maintenance page or the writers, or lifts the hold.
+    async fn hold(&self, part: HoldPart, held: bool, _effect: &str) -> Result<(), Error> {
+        let verb = if held { "hold" } else { "lift" };
+        let message = format!("could not {verb} the {}: this traffic cannot hold it", part.words());
+        Err(Error::new(Kind::Rejected, message))
+    }
+    /// The exact command that would hold or lift by hand.
+    fn hold_by_hand(&self, part: HoldPart, _held: bool) -> String {
+        format!("# the {} cannot be held here", part.words())
+    }
 }
 
 /// Where traffic goes.
@@ -149,6 +318,8 @@ pub struct TrafficState {
     pub in_flight: BTreeMap<Color, u32>,
     /// The key of the last switch.
     pub effect: Option<String>,
+    /// What it holds; nothing when it cannot hold.
+    pub held: Option<BTreeSet<HoldPart>>,
 }
 
 /// Keeps two journals from working on one target.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use tokio::io::AsyncReadExt;
 
+use crate::bug::Bug;
 use crate::clock::Clock;
 use crate::text::SafeText;
 
@@ -48,6 +50,8 @@ impl Program {
             .open(log)
             .map_err(|e| Error::io("open", log.display(), &e))?;
         let errors = output.try_clone().map_err(|e| Error::io("open", log.display(), &e))?;
+        let tells_all = Bug::LogToTerminal.is_on() && args.first() == Some(&"__keep");
+        let errors = if tells_all { Stdio::inherit() } else { Stdio::from(errors) };
         let child = std::process::Command::new(&self.0)
             .arg0("backout")
             .args(args)
@@ -126,6 +130,30 @@ pub async fn shell(
     bounded.run(clock).await
 }
 
+/// As [`shell`], with `extra` variables on top of our own environment.
+#[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
+pub async fn shell_with(
+    line: &str,
+    extra: &BTreeMap<&str, String>,
+    dir: &Path,
+    (limit, bytes): (Duration, u64),
+    clock: &Clock,
+) -> Result<Finished, Error> {
+    let shown = SafeText::new(line);
+    let child = tokio::process::Command::new("/bin/sh")
+        .args(["-c", line])
+        .envs(extra)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| Error::io("run", &shown, &e))?;
+    finish(child, &shown, limit, bytes, clock).await
+}
+
 /// A command that is awaited, with its bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounded<'a> {
@@ -199,6 +227,60 @@ async fn finish(
             Err(Error::timed_out(format!("run {line}"), limit))
         }
     }
+}
+
+/// A tool whose streams somebody moves; it is killed when dropped.
+#[derive(Debug)]
+pub struct Piped {
+    /// The tool.
+    pub child: tokio::process::Child,
+    /// What goes into it.
+    pub stdin: Option<PipeWriter>,
+    /// What comes out of it.
+    pub stdout: Option<PipeReader>,
+    /// What it says.
+    pub stderr: PipeReader,
+}
+
+/// Starts `argv` in `/` with nothing in its environment but `env`, our path and our home. `wants`
+/// says whether it gets an input, and whether its output is read.
+#[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
+pub fn piped(
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+    (input, output): (bool, bool),
+) -> Result<Piped, Error> {
+    let Some((name, arguments)) = argv.split_first() else {
+        return Err(Error::new(Kind::Local, "could not run a command: its argv is empty"));
+    };
+    let failed = |e: std::io::Error| Error::io("run", SafeText::new(name), &e);
+    let mut command = tokio::process::Command::new(name);
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    // The user's own password file is looked for in it.
+    if let Some(home) = std::env::home_dir() {
+        command.env("HOME", home);
+    }
+    command.args(arguments).envs(env).current_dir("/").process_group(0).kill_on_drop(true);
+    let stdin = if input {
+        let (reader, writer) = std::io::pipe().map_err(failed)?;
+        command.stdin(reader);
+        Some(writer)
+    } else {
+        command.stdin(Stdio::null());
+        None
+    };
+    let stdout = if output {
+        let (reader, writer) = std::io::pipe().map_err(failed)?;
+        command.stdout(writer);
+        Some(reader)
+    } else {
+        command.stdout(Stdio::null());
+        None
+    };
+    let (stderr, writer) = std::io::pipe().map_err(failed)?;
+    command.stderr(writer);
+    let child = command.spawn().map_err(failed)?;
+    Ok(Piped { child, stdin, stdout, stderr })
 }
 
 /// A word as a shell takes it unchanged, for commands that people paste.

@@ -1,6 +1,7 @@
-//! A reverse proxy with a control port: `GET /state`, `POST /switch`, `POST /drain`.
+//! A reverse proxy with a control port: `GET /state`, `POST /switch`, `POST /drain`, and where it
+//! can hold, `POST /hold`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock::Clock;
+use crate::model::hold::HoldPart;
 use crate::model::ids::Color;
 use crate::text::SafeText;
 
@@ -18,6 +20,8 @@ use super::{Error, Kind, Traffic, TrafficState, fault};
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 /// How long it may take to switch.
 const SWITCH_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take to hold or lift.
+const HOLD_LIMIT: Duration = Duration::from_secs(3);
 /// How much longer than its deadline a drain may take to answer.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
@@ -34,6 +38,7 @@ struct State {
     #[serde(default)]
     colors: BTreeMap<Color, Upstream>,
     effect: Option<String>,
+    holds: Option<BTreeSet<HoldPart>>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +98,7 @@ impl Traffic for Proxy {
                 .map(|(color, upstream)| (color, upstream.in_flight))
                 .collect(),
             effect: state.effect,
+            held: state.holds,
         })
     }
 
@@ -124,6 +130,24 @@ impl Traffic for Proxy {
     fn by_hand(&self, to: &Color) -> String {
         let url = self.at("/switch");
         format!("curl -sS --fail -X POST -d '{{\"to\":\"{to}\"}}' {url}")
+    }
+
+    async fn hold(&self, part: HoldPart, held: bool, effect: &str) -> Result<(), Error> {
+        let order = json!({"part": part, "held": held, "effect": effect});
+        let url = self.at("/hold");
+        let reply = control::post(&url, &order, HOLD_LIMIT, &self.clock).await?;
+        fault::at_step("B5", effect);
+        let verb = if held { "hold" } else { "lift" };
+        let _state: serde_json::Value = read(&format!("{verb} the {}", part.words()), &reply)?;
+        Ok(())
+    }
+
+    fn hold_by_hand(&self, part: HoldPart, held: bool) -> String {
+        let url = self.at("/hold");
+        format!(
+            "curl -sS --fail -X POST -d '{{\"part\":\"{}\",\"held\":{held}}}' {url}",
+            part.name()
+        )
     }
 }
 
@@ -178,6 +202,29 @@ mod tests {
         let cut = proxy.drain(&"green".into(), Duration::from_millis(50)).await.unwrap();
         assert_eq!(cut, 3);
         assert_eq!(proxy.look().await.unwrap().in_flight[&"green".into()], 0);
+    }
+
+    #[tokio::test]
+    async fn a_hold_is_seen_by_the_next_look_and_a_proxy_without_the_switch_says_nothing() {
+        let (fake, proxy, _dir) = proxy().await;
+        assert_eq!(proxy.look().await.unwrap().held, Some(BTreeSet::new()));
+        for _ in 0..2 {
+            proxy.hold(HoldPart::Writers, true, "7-k7qd-hold.hold_writers.1").await.unwrap();
+        }
+        let held = proxy.look().await.unwrap().held;
+        assert_eq!(held, Some(BTreeSet::from([HoldPart::Writers])));
+        proxy.hold(HoldPart::Writers, false, "9").await.unwrap();
+        assert_eq!(proxy.look().await.unwrap().held, Some(BTreeSet::new()));
+        assert_eq!(
+            fake.ledger().lines().unwrap(),
+            ["hold writers 7-k7qd-hold.hold_writers.1", "unhold writers 9"]
+        );
+        let state: State = serde_json::from_str(r#"{"active":"blue","held":false}"#).unwrap();
+        assert_eq!(state.holds, None, "it is not known to hold anything");
+        assert_eq!(
+            Proxy::new("http://127.0.0.1:9", Clock::real()).hold_by_hand(HoldPart::Page, true),
+            r#"curl -sS --fail -X POST -d '{"part":"page","held":true}' http://127.0.0.1:9/hold"#
+        );
     }
 
     #[test]

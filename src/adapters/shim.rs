@@ -23,8 +23,10 @@ use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::bug::{self, Bug};
 use crate::clock::Clock;
 use crate::model::ids::Digest;
+use crate::redact::Redactor;
 use crate::text::SafeText;
 
 use super::process::{Identity, Program};
@@ -36,6 +38,8 @@ mod tool;
 
 pub use tool::run_step;
 
+/// The variable in which a shim gets the values that it keeps out of the output.
+pub const KNOWN: &str = "BACKOUT_KNOWN";
 /// How often an adopted tool is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long what was killed may take to be gone.
@@ -134,8 +138,21 @@ impl Shim {
 
     /// Starts `command` under a shim of `program`. A slot is used once: one that was begun before
     /// is refused. Returns when the shim was started, which is before the tool is.
-    #[expect(clippy::disallowed_methods, reason = "adapters/shim is where tools are started")]
     pub fn start(&self, program: &Program, command: &ToolCommand) -> Result<(), Error> {
+        self.start_knowing(program, command, &Redactor::default())
+    }
+
+    /// The same; what `redactor` takes out never reaches the file of the output.
+    #[expect(clippy::disallowed_methods, reason = "adapters/shim is where tools are started")]
+    pub fn start_knowing(
+        &self,
+        program: &Program,
+        command: &ToolCommand,
+        redactor: &Redactor,
+    ) -> Result<(), Error> {
+        // In the shim's environment, where our own values stand as well: no file, no argument.
+        let known: Vec<&str> = redactor.values().collect();
+        let known = serde_json::to_string(&known).unwrap_or_default();
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -169,6 +186,8 @@ impl Shim {
             .arg(&self.slot)
             .current_dir(&self.slot)
             .env_clear()
+            .envs(bug::passed_on())
+            .env(KNOWN, known)
             .stdin(Stdio::from(lock))
             .stdout(log)
             .stderr(errors)
@@ -213,7 +232,8 @@ impl Shim {
         Ok(Found::NeverBegan)
     }
 
-    fn is_held(&self) -> Result<bool, Error> {
+    /// Whether the tool, its shim or any that they started lives.
+    pub fn is_held(&self) -> Result<bool, Error> {
         let path = self.slot.join("lock");
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -282,6 +302,30 @@ impl Shim {
             };
             clock.timeout(KILL_LIMIT, kill).await.ok();
         }
+        self.found()
+    }
+
+    /// Kills the tool and all it started, at once: what is on record as its shim's, then whoever
+    /// still holds the lock. The shim itself is left where it can, to write how the tool ended.
+    /// Returns what is found afterwards.
+    pub async fn kill(&self, clock: &Clock) -> Result<Found, Error> {
+        if let Some(started) = read_json::<Started>(&self.slot.join("started.json"))?
+            && started.boot == boot_id()
+            && started.shim.lives()
+        {
+            kin::signal_all(&kin::descendants(started.shim.pid), Signal::KILL);
+            if clock.timeout(KILL_LIMIT, self.free(clock)).await.is_ok() {
+                return self.found();
+            }
+        }
+        let lock = self.slot.join("lock");
+        let kill = async {
+            while self.is_held().unwrap_or(false) {
+                kin::signal_all(&kin::holders(&lock), Signal::KILL);
+                clock.sleep(LOOK_EVERY).await;
+            }
+        };
+        clock.timeout(KILL_LIMIT, kill).await.ok();
         self.found()
     }
 
@@ -356,6 +400,11 @@ fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     file.write_all(&bytes)
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&beside, path))
-        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all())
+        .and_then(|()| {
+            if Bug::NoFolderSync.is_on() {
+                return Ok(());
+            }
+            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        })
         .map_err(failed)
 }

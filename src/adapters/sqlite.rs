@@ -1,4 +1,4 @@
-//! Files of `SQLite`, opened read-only.
+//! Files of `SQLite`: a question to one, and one as an application's database.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,6 +7,25 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, TypeInfo, ValueRef};
 
 use super::{Error, Kind};
+
+mod copy_back;
+mod dump;
+mod facts;
+mod ledgers;
+mod one_transaction;
+mod only;
+pub mod rehearse;
+mod rescue;
+pub mod split;
+mod store;
+mod swap;
+
+pub use store::SqliteDatabase;
+
+/// A name as SQL writes it, whatever is in it.
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
 
 /// Rows that are counted at most.
 pub const ROWS: usize = 1000;

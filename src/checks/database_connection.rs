@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::adapters::postgres::{self, PostgresPlace};
 use crate::adapters::secret::Secret;
 use crate::adapters::{Error, Kind, sqlite};
+use crate::clock::Clock;
 use crate::model::reading::{Finding, Reason, WhyClass};
 
 use super::seen::Seen;
@@ -26,8 +28,8 @@ pub struct Settings {
 pub enum Database {
     /// A file of `SQLite`, absolute.
     Sqlite(PathBuf),
-    /// A server of a kind that is not built yet: loads, reads unknown.
-    Later(Secret),
+    /// A database of a server, by its address: `postgres://…`.
+    Postgres(Secret),
 }
 
 impl Settings {
@@ -35,18 +37,34 @@ impl Settings {
     pub fn target(&self) -> String {
         match &self.database {
             Database::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Database::Later(url) => url.to_string(),
+            Database::Postgres(url) => url.to_string(),
         }
     }
 
     /// Looks once, within `limit`.
-    pub async fn probe(&self, limit: Duration) -> Seen {
-        match &self.database {
-            Database::Sqlite(path) => match sqlite::ask(path, &self.query, limit).await {
-                Ok(rows) => self.judge(&rows),
-                Err(error) => failed(&error),
+    pub async fn probe(&self, limit: Duration, clock: &Clock) -> Seen {
+        let asked = match &self.database {
+            Database::Sqlite(path) => sqlite::ask(path, &self.query, limit).await,
+            Database::Postgres(url) => match PostgresPlace::parse(url.reveal()) {
+                Ok(place) => postgres::ask(&place, &self.query, limit, clock).await,
+                Err(why) => {
+                    let why = format!("could not read the address {url}: {why}");
+                    return Seen::unknown(Reason::BadConfig, &why);
+                }
             },
-            Database::Later(_) => Seen::unknown(Reason::Skipped, "PostgreSQL comes later"),
+        };
+        match asked {
+            Ok(rows) => self.judge(&rows),
+            // A line to a server breaks; only a file that says so is damaged.
+            Err(error) if error.kind == Kind::Reset && self.is_server() => Seen::of_error(&error),
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn is_server(&self) -> bool {
+        match self.database {
+            Database::Sqlite(_) => false,
+            Database::Postgres(_) => true,
         }
     }
 
@@ -75,12 +93,13 @@ fn failed(error: &Error) -> Seen {
         Kind::NotFound => Seen::bad(WhyClass::Refused, "no database", &error.message),
         Kind::Reset => Seen::bad(WhyClass::Content, "damaged", &error.message),
         Kind::TimedOut => Seen::bad(WhyClass::TimedOut, "locked or slow", &error.message),
-        Kind::Local => Seen::unknown(Reason::BadConfig, &error.message),
+        Kind::NoSpace | Kind::Local => Seen::unknown(Reason::BadConfig, &error.message),
         Kind::Refused
         | Kind::NotResolved
         | Kind::Tls
         | Kind::Denied
         | Kind::Held
+        | Kind::Conflict
         | Kind::Rejected => Seen::of_error(error),
     }
 }

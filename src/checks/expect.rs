@@ -1,11 +1,13 @@
 //! What an HTTP answer has to hold: `json .overall_ready == true`, `header x contains y`,
-//! `body matches /re/`.
+//! `body matches /re/`, `cert_days > 7`.
 
 use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use crate::adapters::http::Answer;
+use crate::adapters::tls::days_left;
+use crate::model::ids::Time;
 use crate::text::fit;
 
 /// One line of `expect:`.
@@ -21,6 +23,7 @@ enum Part {
     Json(JsonPath),
     Header(String),
     Body,
+    CertificateDays,
 }
 
 #[derive(Clone, Debug)]
@@ -66,8 +69,11 @@ impl Expectation {
                 (Part::Header(name.to_lowercase()), rest)
             }
             "body" => (Part::Body, rest),
+            "cert_days" => (Part::CertificateDays, rest),
             other => {
-                return Err(format!("begins with {other:?}, not with json, header or body"));
+                return Err(format!(
+                    "begins with {other:?}, not with json, header, body or cert_days"
+                ));
             }
         };
         Ok(Self { text: text.trim().to_owned(), part, test: Test::parse(rest)? })
@@ -82,12 +88,12 @@ impl Expectation {
     fn reads_body(&self) -> bool {
         match self.part {
             Part::Json(_) | Part::Body => true,
-            Part::Header(_) => false,
+            Part::Header(_) | Part::CertificateDays => false,
         }
     }
 
     /// Whether `answer` holds it; if not, what it holds instead.
-    pub fn check(&self, answer: &Answer) -> Result<(), String> {
+    pub fn check(&self, answer: &Answer, now: Time) -> Result<(), String> {
         if self.reads_body() {
             if let Some(coding) = answer.headers.get("content-encoding") {
                 return Err(format!("the answer is encoded ({coding:?}) although not asked for"));
@@ -115,6 +121,9 @@ impl Expectation {
                 .get(name)
                 .map(|value| Value::from(String::from_utf8_lossy(value.as_bytes()))),
             Part::Body => Some(Value::from(String::from_utf8_lossy(&answer.body))),
+            Part::CertificateDays => {
+                answer.certificate_until.map(|until| Value::from(days_left(until, now)))
+            }
         };
         let Some(found) = found else {
             return Err(format!("{}: it is not there", self.text));
@@ -124,7 +133,7 @@ impl Expectation {
         }
         match self.part {
             Part::Body => Err(format!("{}: it is not so", self.text)),
-            Part::Json(_) | Part::Header(_) => {
+            Part::Json(_) | Part::Header(_) | Part::CertificateDays => {
                 Err(format!("{}: it is {}", self.text, fit(&found.to_string(), 60)))
             }
         }
@@ -241,15 +250,19 @@ mod tests {
     use hyper::header::{HeaderMap, HeaderValue};
 
     use super::*;
+    use crate::clock::Clock;
 
     fn answer(body: &str) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("cache-control", HeaderValue::from_static("max-age=0, no-cache"));
-        Answer { status: 200, headers, body: body.as_bytes().to_vec(), whole: true }
+        let now = Clock::real().now();
+        let certificate_until = Some(now + chrono::Duration::days(30));
+        let body = body.as_bytes().to_vec();
+        Answer { status: 200, headers, body, whole: true, certificate_until }
     }
 
     fn holds(line: &str, body: &str) -> bool {
-        Expectation::parse(line).unwrap().check(&answer(body)).is_ok()
+        Expectation::parse(line).unwrap().check(&answer(body), Clock::real().now()).is_ok()
     }
 
     #[test]
@@ -268,6 +281,7 @@ mod tests {
             "header cache-control matches /max-age=\\d+/",
             "body contains \"overall_ready\"",
             "body lacks error",
+            "cert_days > 7",
         ] {
             assert!(holds(line, body), "{line}");
         }
@@ -280,6 +294,7 @@ mod tests {
             "json .list[*].a == 1",
             "header x-none exists",
             "body contains absent",
+            "cert_days > 31",
         ] {
             assert!(!holds(line, body), "{line}");
         }
@@ -293,11 +308,14 @@ mod tests {
     #[test]
     fn what_it_holds_instead_is_said() {
         let line = Expectation::parse("json .overall_ready == true").unwrap();
+        let now = Clock::real().now();
         assert_eq!(
-            line.check(&answer(r#"{"overall_ready":false}"#)).unwrap_err(),
+            line.check(&answer(r#"{"overall_ready":false}"#), now).unwrap_err(),
             "json .overall_ready == true: it is false"
         );
-        assert!(line.check(&answer("<html>")).unwrap_err().starts_with("the answer is not JSON"));
+        assert!(
+            line.check(&answer("<html>"), now).unwrap_err().starts_with("the answer is not JSON")
+        );
     }
 
     #[test]

@@ -120,6 +120,9 @@ pub(super) fn spec(kind: CheckKind, timeout: Duration) -> CheckSpec {
         },
         live: true,
         phases: Vec::new(),
+        enabled: true,
+        attempts: 1,
+        clear: None,
         kind,
     }
 }

@@ -1,10 +1,13 @@
-//! `http_response`: one or several GET requests, judged by status and content.
+//! `http_response`: one or several requests, judged by status and content. They look; only a check
+//! that says `method: POST` writes, what may be written again and again.
 //!
 //! A fresh connection per look; the requests of a burst share it. A burst is bad when half of its
 //! requests fail and a warning when fewer do: how many is what the error rate is for.
 
 use std::time::{Duration, Instant};
 
+use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::HeaderName;
 
 use crate::adapters::Error;
@@ -12,6 +15,7 @@ use crate::adapters::http::{self, Answer, Call, Line, Target};
 use crate::adapters::secret::Secret;
 use crate::adapters::tcp::Trace;
 use crate::clock::Clock;
+use crate::model::ids::Time;
 use crate::model::reading::{Finding, WhyClass};
 
 use super::expect::Expectation;
@@ -27,6 +31,10 @@ pub struct Settings {
     pub target: Target,
     /// Headers to send.
     pub headers: Vec<(HeaderName, Secret)>,
+    /// GET, or POST for a check that writes.
+    pub method: Method,
+    /// What is sent with POST.
+    pub body: Bytes,
     /// Which statuses are good.
     pub expected: Statuses,
     /// Thresholds on the status code (W-44).
@@ -118,7 +126,7 @@ impl Settings {
         let mut trace = Trace::default();
         let mut burst = Burst::default();
         let mut began = Instant::now();
-        let work = self.requests(&mut burst, &mut trace, &mut began);
+        let work = self.requests(&mut burst, (&mut trace, clock.now()), &mut began);
         let ended = match clock.timeout(limit, work).await {
             Ok(ended) => ended,
             Err(_) if burst.asked > 0 && began.elapsed() * 2 < limit => Ok(()),
@@ -147,10 +155,14 @@ impl Settings {
     async fn requests(
         &self,
         burst: &mut Burst,
-        trace: &mut Trace,
+        (trace, now): (&mut Trace, Time),
         began: &mut Instant,
     ) -> Result<(), Error> {
-        let call = Call { headers: self.headers.clone(), ..Call::get() };
+        let call = Call {
+            method: self.method.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        };
         let mut open: Option<Line> = None;
         while burst.asked < self.requests {
             *began = Instant::now();
@@ -162,7 +174,7 @@ impl Settings {
             let took = began.elapsed();
             match result {
                 Ok(answer) => {
-                    burst.count(self.judge(&answer), took);
+                    burst.count(self.judge(&answer, now), took);
                     open = Some(line);
                 }
                 Err(error) => match class_of(&error) {
@@ -180,7 +192,7 @@ impl Settings {
 
     /// Judges one answer: the status first, then what it holds. A status that was asked for by
     /// name is good even above the threshold (M-04: 503 while switched off).
-    fn judge(&self, answer: &Answer) -> Judged {
+    fn judge(&self, answer: &Answer, now: Time) -> Judged {
         let status = answer.status;
         let note = status.to_string();
         if !self.expected.contains(status) {
@@ -196,7 +208,7 @@ impl Settings {
             return Judged { finding, note };
         }
         for expectation in &self.expect {
-            if let Err(why) = expectation.check(answer) {
+            if let Err(why) = expectation.check(answer, now) {
                 return Judged {
                     finding: bad(WhyClass::Content, &why),
                     note: format!("{status}, content"),

@@ -1,24 +1,38 @@
 //! One file per check kind. A check looks; it never changes anything.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::model::ids::CheckId;
-use crate::model::reading::{Policy, Reading, Reason};
+use crate::model::reading::{Policy, Reason};
 use crate::model::signal::Role;
 
+pub mod container;
 pub mod custom;
 pub mod database_connection;
+pub mod dns;
 pub mod expect;
 pub mod file;
 #[cfg(test)]
 mod fixture;
 pub mod http_response;
+pub mod kubernetes;
+pub mod log_pattern;
+pub mod look;
+pub mod place;
+pub mod process;
+pub mod prometheus;
+pub mod redis;
 pub mod seen;
+pub mod system_resource;
+pub mod systemd_unit;
 pub mod tcp;
 pub mod threshold;
+pub mod tls_cert;
 
+pub use look::{Memory, look, probe};
 use seen::Seen;
+use threshold::{Clear, Thresholds};
 
 /// A check as configured: when to look, how to judge, what it counts for.
 #[derive(Clone, Debug)]
@@ -41,6 +55,12 @@ pub struct CheckSpec {
     pub live: bool,
     /// The phases that ask it by name, as written: `preflight`, `watch` …
     pub phases: Vec<String>,
+    /// Switched on; a check that is off (`enabled: false`) is never asked, and shown as off.
+    pub enabled: bool,
+    /// Looks within one timeout at most, while they are bad (`attempts`).
+    pub attempts: u32,
+    /// The value that ends an alarm of the thresholds (`clear_below`, `clear_above`).
+    pub clear: Option<Clear>,
     /// What it looks at.
     pub kind: CheckKind,
 }
@@ -58,6 +78,26 @@ pub enum CheckKind {
     Custom(custom::Settings),
     /// A query.
     DatabaseConnection(database_connection::Settings),
+    /// CPU, memory, disk and the like of this machine.
+    SystemResource(system_resource::Settings),
+    /// Processes of this machine.
+    Process(process::Settings),
+    /// The state of a unit of systemd.
+    SystemdUnit(systemd_unit::Settings),
+    /// How often a pattern is written to a log.
+    LogPattern(log_pattern::Settings),
+    /// A query to Prometheus.
+    Prometheus(prometheus::Settings),
+    /// A name that has to resolve.
+    Dns(dns::Settings),
+    /// A certificate: days left, name, chain.
+    TlsCert(tls_cert::Settings),
+    /// A server that speaks the protocol of Redis.
+    Redis(redis::Settings),
+    /// A container, as its engine sees it.
+    Container(container::Settings),
+    /// A workload or a service of a cluster, as its API server sees it.
+    Kubernetes(kubernetes::Settings),
     /// A kind that is known but not built yet: loads, reads unknown.
     Later {
         /// Its name in the file.
@@ -74,6 +114,16 @@ impl CheckKind {
             Self::File(_) => "file",
             Self::Custom(_) => "custom",
             Self::DatabaseConnection(_) => "database_connection",
+            Self::SystemResource(_) => "system_resource",
+            Self::Process(_) => "process",
+            Self::SystemdUnit(_) => "systemd_unit",
+            Self::LogPattern(_) => "log_pattern",
+            Self::Prometheus(_) => "prometheus",
+            Self::Dns(_) => "dns",
+            Self::TlsCert(_) => "tls_cert",
+            Self::Redis(_) => "redis",
+            Self::Container(_) => "container",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Later { kind } => kind,
         }
     }
@@ -86,7 +136,37 @@ impl CheckKind {
             Self::File(settings) => settings.path.display().to_string(),
             Self::Custom(settings) => settings.command.clone(),
             Self::DatabaseConnection(settings) => settings.target(),
+            Self::SystemResource(settings) => settings.resource.to_string(),
+            Self::Process(settings) => settings.which.to_string(),
+            Self::SystemdUnit(settings) => settings.unit.clone(),
+            Self::LogPattern(settings) => settings.target(),
+            Self::Prometheus(settings) => settings.target(),
+            Self::Dns(settings) => settings.target(),
+            Self::TlsCert(settings) => settings.target(),
+            Self::Redis(settings) => settings.target(),
+            Self::Container(settings) => settings.target(),
+            Self::Kubernetes(settings) => settings.target(),
             Self::Later { .. } => String::new(),
+        }
+    }
+
+    /// The thresholds on the value of its readings; those of HTTP are on the status.
+    pub fn thresholds(&self) -> Option<&Thresholds> {
+        match self {
+            Self::File(settings) => Some(&settings.thresholds),
+            Self::Custom(settings) => Some(&settings.thresholds),
+            Self::DatabaseConnection(settings) => Some(&settings.thresholds),
+            Self::SystemResource(settings) => Some(&settings.thresholds),
+            Self::Process(settings) => Some(&settings.thresholds),
+            Self::SystemdUnit(settings) => Some(&settings.thresholds),
+            Self::LogPattern(settings) => Some(&settings.thresholds),
+            Self::Prometheus(settings) => Some(&settings.thresholds),
+            Self::Dns(settings) => Some(&settings.thresholds),
+            Self::TlsCert(settings) => Some(&settings.thresholds),
+            Self::Redis(settings) => Some(&settings.thresholds),
+            Self::Container(settings) => Some(&settings.thresholds),
+            Self::Kubernetes(settings) => Some(&settings.thresholds),
+            Self::HttpResponse(_) | Self::Tcp(_) | Self::Later { .. } => None,
         }
     }
 }
@@ -99,30 +179,3 @@ pub struct ProbeCx {
     /// Working directory of commands, base of relative paths.
     pub dir: PathBuf,
 }
-
-/// Looks once. Never fails: what goes wrong is the finding.
-pub async fn probe(spec: &CheckSpec, cx: &ProbeCx) -> Reading {
-    let at = cx.clock.now();
-    let begun = Instant::now();
-    let limit = spec.timeout;
-    let look = async {
-        match &spec.kind {
-            CheckKind::HttpResponse(settings) => settings.probe(limit, &cx.clock).await,
-            CheckKind::Tcp(settings) => settings.probe(limit, &cx.clock).await,
-            CheckKind::File(settings) => settings.probe(cx).await,
-            CheckKind::Custom(settings) => settings.probe(limit, cx).await,
-            CheckKind::DatabaseConnection(settings) => settings.probe(limit).await,
-            CheckKind::Later { kind } => {
-                Seen::unknown(Reason::Skipped, &format!("{kind} comes later"))
-            }
-        }
-    };
-    // Each kind keeps the limit itself and says what it was doing; this one is for a file system
-    // or a library that does not come back.
-    let seen = cx.clock.timeout(limit + SLACK, look).await;
-    let seen = seen.unwrap_or_else(|_| Seen::timed_out(limit));
-    seen.reading(spec.id.clone(), at, begun.elapsed())
-}
-
-/// How much later than its own limit a look is given up.
-const SLACK: Duration = Duration::from_millis(500);

@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::adapters::{Error, Kind};
 use crate::model::ids::{CheckId, Time};
 use crate::model::reading::{Finding, Phases, Reading, Reason, Why, WhyClass};
-use crate::text::SafeText;
+use crate::text::{SafeText, fit};
+
+/// Columns of a fact that are kept.
+const FACT: usize = 1000;
 
 /// The part of a [`Reading`] that the kind of check fills in.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Seen {
     pub failed_of: (u32, u32),
     /// Latencies of the requests that did not fail.
     pub latencies: Vec<Duration>,
+    /// What the look rests on, a line each: the query as sent, earlier attempts, addresses.
+    pub facts: Vec<SafeText>,
 }
 
 impl Seen {
@@ -38,6 +43,7 @@ impl Seen {
             note: note.into(),
             failed_of: (u32::from(failed), 1),
             latencies: Vec::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -79,6 +85,13 @@ impl Seen {
         self
     }
 
+    /// Adds a line that the look rests on; a long one is cut.
+    #[must_use]
+    pub fn with_fact(mut self, fact: &str) -> Self {
+        self.facts.push(SafeText::new(&fit(fact, FACT)));
+        self
+    }
+
     /// Adds where the time went.
     #[must_use]
     pub fn with_phases(mut self, phases: Phases) -> Self {
@@ -99,6 +112,7 @@ impl Seen {
             note: self.note,
             failed_of: self.failed_of,
             latencies: self.latencies,
+            facts: self.facts,
         }
     }
 }
@@ -122,8 +136,8 @@ pub fn class_of(error: &Error) -> Result<(WhyClass, &'static str), Reason> {
         Kind::NotResolved => Ok((WhyClass::NotResolved, "not resolved")),
         Kind::Tls => Ok((WhyClass::Tls, "TLS")),
         Kind::NotFound => Ok((WhyClass::Refused, "not there")),
-        Kind::Held | Kind::Rejected => Ok((WhyClass::Rejected, "rejected")),
+        Kind::Held | Kind::Conflict | Kind::Rejected => Ok((WhyClass::Rejected, "rejected")),
         Kind::Denied => Err(Reason::NoPermission),
-        Kind::Local => Err(Reason::NoTool),
+        Kind::NoSpace | Kind::Local => Err(Reason::NoTool),
     }
 }

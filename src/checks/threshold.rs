@@ -66,6 +66,34 @@ impl fmt::Display for Range {
     }
 }
 
+/// The value that ends an alarm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clear {
+    /// Anything less (`clear_below`).
+    Below(f64),
+    /// Anything more (`clear_above`, with `direction: below`).
+    Above(f64),
+}
+
+impl Clear {
+    /// Whether `value` ends the alarm.
+    pub fn done(&self, value: f64) -> bool {
+        match *self {
+            Self::Below(limit) => value < limit,
+            Self::Above(limit) => value > limit,
+        }
+    }
+}
+
+impl fmt::Display for Clear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Below(limit) => write!(f, "it is below {limit}"),
+            Self::Above(limit) => write!(f, "it is above {limit}"),
+        }
+    }
+}
+
 /// The two thresholds of a check; neither is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Thresholds {

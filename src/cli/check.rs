@@ -7,20 +7,25 @@ use clap::Args;
 
 use crate::failure::{Exit, Failure};
 use crate::model::ids::CheckId;
-use crate::model::reading::Status;
 use crate::report::{self, documents};
 
 use super::session::{self, Need, Session};
-use super::{World, say};
+use super::{World, judge, say};
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Check {
+    #[command(subcommand)]
+    change: Option<judge::CheckCommand>,
     /// The deployment the answer is about (P-45)
     #[arg(default_value = "current")]
     deployment: String,
     /// Accepted for the documents' sake: a check is always one look
     #[arg(long)]
     once: bool,
+    /// Show what each look rests on: the query as sent, attempts, addresses, phases
+    #[arg(long)]
+    explain: bool,
 }
 
 /// How long the slowest look may take before the answer is given without it.
@@ -31,6 +36,9 @@ pub(crate) async fn run(
     check: &Check,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
+    if let Some(change) = &check.change {
+        return Box::pin(judge::change(world, change, out)).await;
+    }
     let mut session = Session::open(world, Need::Look).await?;
     looked(&mut session, LIMIT).await?;
     let (situation, readings) = (&session.situation, &session.readings);
@@ -38,10 +46,14 @@ pub(crate) async fn run(
     let services = checks.map(|spec| (spec.id.clone(), spec.role.service.clone())).collect();
     let (deployment, now) = (check.deployment.as_str(), session.now());
     if world.json {
-        let document = documents::check(situation, readings, &services, deployment, now);
+        let live = session.live.as_ref();
+        let document = documents::check(situation, readings, &services, live, (deployment, now));
         session::json(out, &document);
     } else {
-        say(out, &report::text::checks(situation, readings, now));
+        say(out, &report::text::checks(situation, readings, session.live.as_ref(), now));
+        if check.explain {
+            say(out, &report::explain::checks(situation, readings, now));
+        }
     }
     let exit = exit(situation);
     session.close().await;
@@ -58,7 +70,7 @@ pub(crate) async fn looked(session: &mut Session, limit: Duration) -> Result<boo
         .filter(|spec| spec.live)
         .map(|spec| spec.id.clone())
         .collect();
-    let since = session.now() - chrono::Duration::seconds(60);
+    let since = session.fresh_since();
     session
         .wait_for(limit, |session| {
             live.iter().all(|id| {
@@ -69,19 +81,13 @@ pub(crate) async fn looked(session: &mut Session, limit: Duration) -> Result<boo
         .await
 }
 
-/// 0 ok, 1 warning, 2 critical, 3 unknown: unknown never becomes good.
+/// 0 ok, 1 warning, 2 critical, 3 unknown: unknown never becomes good. The same as the document
+/// says, so that a script and a person never read different things.
 pub(crate) fn exit(situation: &crate::model::situation::Situation) -> Exit {
-    let critical = |status: Status| {
-        situation.checks.values().any(|card| card.critical && card.status == status)
-    };
-    let any = |status: Status| situation.checks.values().any(|card| card.status == status);
-    if critical(Status::Fail) {
-        Exit::Critical
-    } else if situation.checks.is_empty() || critical(Status::Unknown) {
-        Exit::Unknown
-    } else if any(Status::Warn) || any(Status::Fail) {
-        Exit::Warning
-    } else {
-        Exit::Ok
+    match documents::Health::of(situation) {
+        documents::Health::Healthy => Exit::Ok,
+        documents::Health::Warning => Exit::Warning,
+        documents::Health::Critical => Exit::Critical,
+        documents::Health::Unknown => Exit::Unknown,
     }
 }

@@ -25,19 +25,20 @@ pub enum DemoCommand {
         /// Folder of the stack
         #[arg(long, default_value = DEFAULT_DIR)]
         dir: PathBuf,
-        /// What goes wrong with green: crash, errors:P, latency:MS, hang, db-down
+        /// What goes wrong with green: crash, errors:P, latency:MS, hang, db-down, bad-config, leak,
+        /// table-dropped, corruption, bad-migration, bad-migration:broken-down, destructive-up
         #[arg(long)]
         fault: Option<Fault>,
     },
     /// Make something wrong with the version that has the traffic
     Break {
-        /// crash, errors:P, latency:MS, hang, db-down
+        /// crash, errors:P, latency:MS, hang, db-down, bad-config, leak, table-dropped, corruption
         fault: Fault,
         /// Folder of the stack
         #[arg(long, default_value = DEFAULT_DIR)]
         dir: PathBuf,
     },
-    /// Remove every fault and start what crashed
+    /// Remove every fault and start what crashed; rows that are lost or broken stay so
     Heal {
         /// Folder of the stack
         #[arg(long, default_value = DEFAULT_DIR)]
@@ -65,7 +66,8 @@ pub(crate) struct DemoArguments {
     /// Folder of the fresh stack [default: a new one under the temporary folder]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// What goes wrong: crash, errors:P, latency:MS, hang, db-down
+    /// What goes wrong: crash, errors:P, latency:MS, hang, db-down, bad-config, leak,
+    /// table-dropped, corruption, bad-migration, bad-migration:broken-down, destructive-up
     #[arg(long, default_value = "errors:0.3")]
     fault: Fault,
 }
@@ -79,7 +81,7 @@ pub(crate) async fn demo(
 ) -> Result<Exit, Failure> {
     match arguments.command {
         Some(command) => run(command, &world.program, &world.clock, world.json, out).await,
-        None => play(world, arguments, screen, out).await,
+        None => Box::pin(play(world, arguments, screen, out)).await,
     }
 }
 
@@ -142,7 +144,7 @@ pub async fn run(
             format!("{}look at it with `cd {dir}` and `backout`\n", describe(&status))
         }
         DemoCommand::Break { fault, dir } => {
-            let color = demo::break_(&dir, fault, clock)?;
+            let color = demo::break_(&dir, fault, clock).await?;
             format!("{color} now has the fault {fault}\n")
         }
         DemoCommand::Heal { dir } => describe(&demo::heal(&dir, program, clock).await?),
@@ -178,8 +180,16 @@ fn describe(status: &Status) -> String {
         let line = format!("{color:<6} {version}  {:<8} http://{address}  {active}", state.word());
         format!("{}{fault}\n", line.trim_end())
     };
+    let rows: Vec<String> =
+        status.tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+    let mut data = String::new();
+    if !rows.is_empty() {
+        data = format!("rows   {}\n", rows.join(", "));
+    }
+    let damage = status.damage.iter();
+    data.extend(damage.map(|line| format!("data   {line}: `demo heal` does not mend it\n")));
     format!(
-        "{}{}proxy  http://{}  {} requests, {} failed\n",
+        "{}{}proxy  http://{}  {} requests, {} failed\n{data}",
         line(Color::Blue, &status.blue),
         line(Color::Green, &status.green),
         status.public,
@@ -219,12 +229,16 @@ mod tests {
             public: "127.0.0.1:10001".parse().unwrap(),
             requests: 1234,
             failed: 56,
+            tables: [("sessions".to_owned(), 612), ("users".to_owned(), 400)].into(),
+            damage: vec!["60 rows point to users that are not there".to_owned()],
         };
         assert_eq!(
             describe(&status),
             "blue   v2.4.9  up       http://127.0.0.1:10003\n\
              green  v2.5.0  failing  http://127.0.0.1:10003  active  fault errors:0.3\n\
-             proxy  http://127.0.0.1:10001  1234 requests, 56 failed\n"
+             proxy  http://127.0.0.1:10001  1234 requests, 56 failed\n\
+             rows   sessions 612, users 400\n\
+             data   60 rows point to users that are not there: `demo heal` does not mend it\n"
         );
         assert_eq!(
             as_json(&status).unwrap(),
@@ -232,7 +246,9 @@ mod tests {
                 r#"{"active":"green","blue":{"version":"v2.4.9","state":"up","#,
                 r#""address":"127.0.0.1:10003","fault":null},"green":{"version":"v2.5.0","#,
                 r#""state":"failing","address":"127.0.0.1:10003","fault":"errors:0.3"},"#,
-                r#""public":"127.0.0.1:10001","requests":1234,"failed":56}"#,
+                r#""public":"127.0.0.1:10001","requests":1234,"failed":56,"#,
+                r#""tables":{"sessions":612,"users":400},"#,
+                r#""damage":["60 rows point to users that are not there"]}"#,
                 "\n"
             )
         );

@@ -52,7 +52,9 @@ pub(crate) fn keep(arguments: &EngineArguments) -> ExitCode {
 
 /// Runs one external command under the shim.
 pub(crate) fn step(slot: &std::path::Path) -> ExitCode {
-    crate::adapters::shim::run_step(slot)
+    let environment = crate::config::Environment::read();
+    let known = environment.get(crate::adapters::shim::KNOWN).unwrap_or_default();
+    crate::adapters::shim::run_step(slot, known)
 }
 
 /// The engine itself. Nothing reaches the terminal: its output is the log file.
@@ -72,15 +74,30 @@ pub(crate) async fn engine(world: &World, arguments: &EngineArguments) -> Result
         socket: arguments.socket.clone(),
         linger,
         keeper: arguments.keeper,
+        watches: matches!(arguments.linger, Linger::Console),
+        reload: None,
+        notify: None,
         #[cfg(feature = "faults")]
         faults: faults(world, &arguments.state),
     };
-    engine::run::run(start, config, world.clock.clone(), std::future::pending()).await
+    let clock = world.clock.clone();
+    #[cfg(feature = "faults")]
+    let clock = jumping(world).unwrap_or(clock);
+    // What it holds is large: it lives on the heap.
+    Box::pin(engine::run::run(start, config, clock.steady(), std::future::pending())).await
+}
+
+/// `clock:-3600@4`: wall time that goes back an hour four seconds after the engine's start.
+#[cfg(feature = "faults")]
+fn jumping(world: &World) -> Option<crate::clock::Clock> {
+    let (by, after) = world.environment.fault()?.strip_prefix("clock:")?.split_once('@')?;
+    let after = Duration::from_secs(after.parse().ok()?);
+    Some(crate::clock::Clock::jumping(chrono::Duration::seconds(by.parse().ok()?), after))
 }
 
 /// What a test asked this engine to die of, once: the engine that its keeper starts next lives.
 #[cfg(feature = "faults")]
-fn faults(world: &World, state: &std::path::Path) -> crate::journal::Faults {
+pub(super) fn faults(world: &World, state: &std::path::Path) -> crate::journal::Faults {
     let Some(fault) = world.environment.fault() else { return crate::journal::Faults::default() };
     let struck = state.join("fault-struck");
     if struck.exists() {
@@ -89,5 +106,6 @@ fn faults(world: &World, state: &std::path::Path) -> crate::journal::Faults {
     crate::steps::fault::install(fault, Some(struck.clone()));
     let after = fault.strip_prefix("die-after-seq:").and_then(|seq| seq.parse().ok());
     let full = fault.strip_prefix("enospc:").and_then(|at| at.parse().ok());
-    crate::journal::Faults { die_after_seq: after, enospc_at: full, struck: Some(struck) }
+    let boot = fault.strip_prefix("boot:").map(str::to_owned);
+    crate::journal::Faults { die_after_seq: after, enospc_at: full, boot, struck: Some(struck) }
 }

@@ -42,11 +42,11 @@ fn found(here: &Path) -> String {
     let mut note = |what: &str, next: &str| text.extend(["  found ", what, ": ", next, "\n"]);
     for file in ["docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"] {
         if here.join(file).exists() {
-            note(file, "a Compose project; this version has no adapter for it yet");
+            note(file, "a Compose project: backout init --from-compose");
         }
     }
     if Path::new("/var/run/docker.sock").exists() {
-        note("a Docker socket", "this version has no adapter for it yet");
+        note("a Docker socket", "backout init --from-compose");
     }
     if here.join("backout-demo/backout.yaml").exists() {
         note("an embedded stack", "backout --config backout-demo/backout.yaml");

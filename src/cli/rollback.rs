@@ -1,22 +1,28 @@
 //! `backout rollback`: plan, confirm, follow. Ctrl-C leaves; the run goes on.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::engine::procedure;
 use crate::failure::{Exit, Failure};
-use crate::model::entry::{Command, Outcome};
+use crate::model::approval::LASTS;
+use crate::model::entry::Command;
 use crate::model::ids::{PointId, RunId};
-use crate::model::incident::StepPhase;
 use crate::model::plan::{Level, Preflight, PreflightAnswer};
 use crate::model::situation::OpenPlan;
+use crate::model::strategy::Strategy;
 use crate::report::{self, documents};
 use crate::text::SafeText;
 
+use super::dry_run::{self, About};
+use super::follow::follow;
 use super::session::{self, Need, Session};
 use super::{World, plan, say};
+
+/// How long a plan may take to be made.
+const ANSWER: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -30,21 +36,72 @@ pub(crate) struct Rollback {
     /// A restore point or version; without one, the last good
     #[arg(long)]
     target: Option<String>,
+    /// Level 3: replay the database's logs up to a moment with its zone, name:X, lsn:X, xid:N, latest
+    #[arg(long, value_name = "MOMENT")]
+    to: Option<String>,
+    /// A rollback of the configuration's own making: application, database, infrastructure (M-29)
+    #[arg(long = "type", value_name = "NAME", conflicts_with_all = ["target", "to", "undo"])]
+    kind: Option<String>,
+    /// blue-green, rolling, immediate, canary, database-migration, frontend
+    #[arg(long, value_name = "NAME", value_parser = plan::strategy,
+          conflicts_with_all = ["to", "kind", "undo"])]
+    strategy: Option<Strategy>,
     /// List what can be gone back to, and stop
     #[arg(long)]
     list: bool,
+    /// Take a finished run back: its name, or `last`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["level", "quick", "target", "list"])]
+    undo: Option<String>,
     /// Why: it stands in the history
     #[arg(long)]
     reason: Option<String>,
     /// Do not ask for the word; never accepts a loss of data
     #[arg(long)]
     auto_confirm: bool,
+    /// Accept the loss of at most so many minutes of data: level 3 then swaps by itself
+    #[arg(long, value_name = "MINUTES")]
+    accept_loss: Option<u64>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Leave once it has started
     #[arg(long)]
     detach: bool,
+    /// The deploy to take back, by its job or its version: refused when it is not the last one
+    #[arg(long, value_name = "NAME")]
+    deployment_id: Option<String>,
+    /// A service whose instances go back (services:); else one that it is about: a level moves the
+    /// whole environment all the same
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+}
+
+impl Rollback {
+    /// A level, now, for a reason: what a drill asks for.
+    pub(crate) fn of_level(level: u8, reason: &str) -> Self {
+        Self { level: level.to_string(), quick: false, ..Self::manual(reason, None) }
+    }
+
+    /// Level 1, now, for a reason: what `monitor --manual-rollback` asks for.
+    pub(crate) fn manual(reason: &str, deployment_id: Option<String>) -> Self {
+        Self {
+            level: "1".to_owned(),
+            kind: None,
+            strategy: None,
+            quick: true,
+            target: None,
+            to: None,
+            list: false,
+            undo: None,
+            reason: Some(reason.to_owned()),
+            auto_confirm: true,
+            accept_loss: None,
+            dry_run: false,
+            detach: false,
+            deployment_id,
+            service: Vec::new(),
+        }
+    }
 }
 
 pub(crate) async fn run(
@@ -53,16 +110,35 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     if asked.list {
-        return plan::targets(world, out).await;
+        return plan::targets(world, false, out).await;
     }
-    let level = if asked.quick { Level::Switch } else { plan::level(&asked.level)? };
+    let (level, target, by_strategy) = wanted(world, asked)?;
+    let services: &[String] = if by_strategy { &[] } else { &asked.service };
+    let about = About {
+        deployment: asked.deployment_id.as_deref(),
+        services,
+        reason: asked.reason.as_deref(),
+    };
+    if asked.dry_run && asked.undo.is_none() {
+        let level = level.number().to_string();
+        let what = (level.as_str(), target.as_deref());
+        return dry_run::run(world, &about, what, out).await;
+    }
     let confirmed = asked.auto_confirm || asked.quick;
     if !confirmed && !asked.dry_run && !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::NotConfirmed, "nobody can type ROLLBACK: no terminal")
             .hint("add --auto-confirm, or run it in a terminal"));
     }
     let mut session = Session::open(world, Need::Change).await?;
-    let open = planned(&mut session, level, asked.target.as_deref()).await?;
+    if let Some(doubt) = dry_run::doubts(&about, Some(&session.situation)).into_iter().next() {
+        session.close().await;
+        return Err(Failure::new(Exit::Blocked, format!("could not roll back: {doubt}"))
+            .hint("look at what runs (backout targets), or leave the name out"));
+    }
+    let open = match &asked.undo {
+        Some(run) => undo_planned(&mut session, run).await?,
+        None => planned(&mut session, level, target.as_deref()).await?,
+    };
     if !world.json {
         say(out, &report::text::plan(&open, false));
     }
@@ -76,16 +152,51 @@ pub(crate) async fn run(
         return Err(Failure::new(Exit::Held, format!("{}: {}", line.name, line.text))
             .hint("wait for that run, or ask the one who started it"));
     }
-    if !confirmed {
+    if confirmed {
+        loss_accepted(&open, asked.accept_loss)?;
+    } else {
         confirm(&open, out)?;
     }
-    let run = approve(&mut session, &open, asked.reason.as_deref()).await?;
+    let run = approve(&mut session, &open, asked, out).await?;
+    let called = open.plan.face.called.as_ref().filter(|_| asked.kind.is_some() && !world.json);
+    for line in called.into_iter().flat_map(|called| &called.opening) {
+        say(out, &format!("{line}\n"));
+    }
     if asked.detach {
         let text = format!("run {run} goes on by itself; backout attach shows it\n");
         say(out, &text);
         return Ok(Exit::Ok);
     }
-    follow(world, session, &run, out).await
+    let exit = Box::pin(follow(world, session, &run, confirmed, out)).await?;
+    if let (Some(called), Exit::Ok) = (called, exit) {
+        say(out, &format!("{} completed!\n", called.what));
+    }
+    Ok(exit)
+}
+
+/// The level and the target that are asked for, and whether a strategy or services say them.
+fn wanted(world: &World, asked: &Rollback) -> Result<(Level, Option<String>, bool), Failure> {
+    if asked.strategy.is_some() || !asked.service.is_empty() {
+        let place = session::place(world)?;
+        let to = asked.target.as_deref();
+        let said = plan::by_strategy(&place.config, asked.strategy, &asked.service, to);
+        if let Some((level, target)) = said {
+            return Ok((level, Some(target), true));
+        }
+    }
+    let level = match &asked.kind {
+        _ if asked.quick => Level::Switch,
+        Some(_) => {
+            let place = session::place(world)?;
+            plan::level_of(&place.config, asked.kind.as_deref(), &asked.level)?
+        }
+        None => plan::level(&asked.level)?,
+    };
+    let target = match &asked.kind {
+        Some(kind) => Some(format!("{}{kind}", procedure::TYPE)),
+        None => plan::goal(level, asked.target.as_deref(), asked.to.as_deref())?,
+    };
+    Ok((level, target, false))
 }
 
 /// The line that says somebody else works on the target.
@@ -100,20 +211,13 @@ async fn planned(
     level: Level,
     target: Option<&str>,
 ) -> Result<OpenPlan, Failure> {
-    // An engine that dies while it plans has forgotten that it did: it is asked again.
-    for _ in 0..3 {
-        let epoch = session.situation.epoch;
-        session.send(Command::Plan { level, target: target.map(PointId::from) }).await?;
-        let over = |session: &Session| planned_or_refused(session, level);
-        session
-            .wait_for(Duration::from_secs(20), |session| {
-                over(session) || session.situation.epoch != epoch
-            })
-            .await?;
-        if over(session) {
-            break;
-        }
-    }
+    session.refresh().await?;
+    let made = |session: &Session| session.situation.plan.as_ref().map(|open| open.plan.made_at);
+    let before = made(session);
+    let command = Command::Plan { level, target: target.map(PointId::from) };
+    // A plan of an earlier time may still be there: what has changed since would not be in it.
+    ask(session, &command, |session| planned_or_refused(session, level) && made(session) != before)
+        .await?;
     if let Some(refused) = &session.situation.refused {
         let failure =
             Failure::new(Exit::Blocked, format!("could not plan level {level}: {}", refused.why));
@@ -123,10 +227,59 @@ async fn planned(
         });
     }
     let open = session.situation.plan.clone().filter(|open| open.plan.core.level == level);
-    open.ok_or_else(|| {
-        Failure::new(Exit::Unknown, "could not plan: the engine did not answer in 20 s")
-            .hint("look at engine.log in the state folder")
-    })
+    let open = open.filter(|open| Some(open.plan.made_at) != before);
+    open.ok_or_else(unanswered)
+}
+
+/// Asks for a plan until it is `made` or refused: an engine that dies while it plans has forgotten
+/// that it did, and is asked again.
+async fn ask(
+    session: &mut Session,
+    command: &Command,
+    made: impl Fn(&Session) -> bool,
+) -> Result<(), Failure> {
+    let over = |session: &Session| made(session) || session.situation.refused.is_some();
+    for _ in 0..3 {
+        let epoch = session.situation.epoch;
+        session.send(command.clone()).await?;
+        session
+            .wait_for(ANSWER, |session| over(session) || session.situation.epoch != epoch)
+            .await?;
+        if over(session) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn unanswered() -> Failure {
+    let message = format!("could not plan: the engine did not answer in {} s", ANSWER.as_secs());
+    Failure::new(Exit::Unknown, message).hint("look at engine.log in the state folder")
+}
+
+/// The plan that takes a finished run back.
+async fn undo_planned(session: &mut Session, run: &str) -> Result<OpenPlan, Failure> {
+    let last = session.situation.history.first().map(|past| past.run.clone());
+    let run = match (run, last) {
+        ("last", Some(last)) => last,
+        ("last", None) => {
+            return Err(Failure::new(Exit::Blocked, "there is no run to take back")
+                .hint("look at the past runs: backout history"));
+        }
+        (run, _) => RunId::from(run),
+    };
+    let made = |session: &Session| {
+        let situation = &session.situation;
+        let open = situation.plan.clone();
+        open.filter(|open| open.plan.undoes().as_ref() == Some(&run))
+    };
+    let command = Command::PlanUndo { run: run.clone() };
+    ask(session, &command, |session| made(session).is_some()).await?;
+    if let Some(refused) = &session.situation.refused {
+        return Err(Failure::new(Exit::Blocked, refused.why.to_string())
+            .hint("look at what can be gone back to: backout targets"));
+    }
+    made(session).ok_or_else(unanswered)
 }
 
 /// The engine forgets the last plan when it is asked for a new one, so what stands is the answer.
@@ -157,120 +310,65 @@ fn confirm(open: &OpenPlan, out: &mut dyn Write) -> Result<(), Failure> {
     Err(Failure::new(Exit::NotConfirmed, "not confirmed: nothing was changed"))
 }
 
+/// Nobody is there to type the minutes: they must have been accepted beforehand (design 18).
+fn loss_accepted(open: &OpenPlan, accepted: Option<u64>) -> Result<(), Failure> {
+    if !open.plan.loses_data() {
+        return Ok(());
+    }
+    let now = crate::clock::Clock::real().now();
+    let lost = open.plan.face.loss.as_ref().map(|loss| (loss.minutes(now), loss.sentences(now)));
+    let Some((minutes, sentences)) = lost else {
+        return Err(Failure::new(Exit::NotConfirmed, "what would be lost is not known")
+            .hint("run it in a terminal, and read what it says before it swaps"));
+    };
+    match accepted {
+        Some(accepted) if minutes <= accepted => Ok(()),
+        _ => {
+            let message = format!("the loss is not accepted: {}", sentences.join("; "));
+            Err(Failure::new(Exit::NotConfirmed, message)
+                .hint(format!("add --accept-loss {minutes} if that loss is right")))
+        }
+    }
+}
+
 async fn approve(
     session: &mut Session,
     open: &OpenPlan,
-    reason: Option<&str>,
+    asked: &Rollback,
+    out: &mut dyn Write,
 ) -> Result<RunId, Failure> {
     let term = session.situation.lead.as_ref().map_or(0, |lead| lead.term);
     let because = || {
         let assessment = session.situation.assessment.as_ref();
         assessment.and_then(|known| known.because.first().cloned())
     };
-    let reason = match reason {
+    let reason = match asked.reason.as_deref() {
         Some(reason) => SafeText::new(reason),
         None => because().unwrap_or_else(|| "asked for by hand".into()),
     };
     let plan = open.digest.clone();
-    session.send(Command::Approve { plan, lead: term, reason }).await?;
+    session
+        .send(Command::Approve { plan, lead: term, reason, accept_loss: asked.accept_loss })
+        .await?;
     let digest = open.digest.clone();
     let started =
         |session: &Session| session.situation.run.as_ref().is_some_and(|run| run.digest == digest);
-    session.wait_for(Duration::from_secs(10), started).await?;
-    session
-        .situation
-        .run
-        .as_ref()
-        .map(|run| run.id.clone())
+    let kept = |session: &Session| session.situation.approval.is_some();
+    session.wait_for(Duration::from_secs(10), |now| started(now) || kept(now)).await?;
+    if !started(session) && kept(session) {
+        say(
+            out,
+            "approved; a second person is missing: another user types backout approve within \
+             10 min\n",
+        );
+        let lasts = LASTS.to_std().unwrap_or_default();
+        session.wait_for(lasts, started).await?;
+        if !started(session) {
+            return Err(Failure::new(Exit::NotConfirmed, "no second person approved it in time")
+                .hint("ask them, and begin again"));
+        }
+    }
+    let run = session.situation.run.as_ref().filter(|run| run.digest == open.digest);
+    run.map(|run| run.id.clone())
         .ok_or_else(|| Failure::new(Exit::Unknown, "the run did not start"))
-}
-
-/// Follows a run to its end, a line per change.
-async fn follow(
-    world: &World,
-    mut session: Session,
-    run: &RunId,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
-    let mut shown = BTreeSet::new();
-    loop {
-        let over = tokio::select! {
-            over = session.wait_for(Duration::from_millis(500), |session| over(session, run)) => over?,
-            _ = tokio::signal::ctrl_c() => {
-                say(out, &format!("\nrun {run} goes on by itself; backout attach shows it\n"));
-                return Ok(Exit::Ok);
-            }
-        };
-        if !world.json {
-            say(out, &news(&session, &mut shown));
-        }
-        if over {
-            break;
-        }
-    }
-    let exit = exit(&session, run);
-    if let Some(ended) = session.situation.run.as_ref() {
-        if world.json {
-            session::json(out, &documents::rollback(ended));
-        } else {
-            say(out, &report::text::ended(ended));
-        }
-    }
-    session.close().await;
-    Ok(exit)
-}
-
-fn over(session: &Session, run: &RunId) -> bool {
-    match &session.situation.run {
-        Some(open) if &open.id == run => open.ended.is_some() || open.waiting.is_some(),
-        Some(_) | None => true,
-    }
-}
-
-/// Lines for the steps that have changed since the last time.
-fn news(session: &Session, shown: &mut BTreeSet<String>) -> String {
-    let mut text = String::new();
-    let Some(run) = &session.situation.run else { return text };
-    for step in &run.steps {
-        let title =
-            run.plan.face_of(&step.id).map_or(step.id.0.clone(), |face| face.title.to_string());
-        let word = match &step.phase {
-            StepPhase::Waiting => continue,
-            StepPhase::Running => format!("> {title}"),
-            StepPhase::Done => {
-                format!("+ {title}  {:.1} s  {}", step.took.as_secs_f64(), step.note)
-            }
-            StepPhase::Failed(why) => format!("x {title}  FAILED: {why}"),
-            StepPhase::Skipped(why) => format!("- {title}  skipped: {why}"),
-            StepPhase::Unknown(why) => format!("? {title}  UNKNOWN: {why}"),
-        };
-        let line = format!("{}  {word}\n", step.attempt);
-        if shown.insert(line.clone()) {
-            text.push_str(line.get(3..).unwrap_or_default());
-        }
-    }
-    text
-}
-
-fn exit(session: &Session, run: &RunId) -> Exit {
-    let Some(open) = session.situation.run.as_ref().filter(|open| &open.id == run) else {
-        return Exit::Unknown;
-    };
-    match (&open.ended, &open.waiting) {
-        (Some(ended), _) => match ended.outcome {
-            Outcome::Done => Exit::Ok,
-            Outcome::Failed => Exit::StepFailed,
-            Outcome::Aborted | Outcome::Undone => Exit::Aborted,
-            Outcome::Unknown => Exit::OutcomeUnknown,
-        },
-        (None, Some(_)) => {
-            let unknown = |phase: &StepPhase| matches!(phase, StepPhase::Unknown(_));
-            if open.steps.iter().any(|step| unknown(&step.phase)) {
-                Exit::OutcomeUnknown
-            } else {
-                Exit::StepFailed
-            }
-        }
-        (None, None) => Exit::Unknown,
-    }
 }

@@ -2,59 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::config::{self, Config};
-use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::journal::{Reader, Samples};
 use crate::link::{self, Answer, Client, ClientKind, FromEngine, Hello, Linger, Pair, Welcome};
-use crate::model::entry::Command;
+use crate::model::entry::{Command, Entry};
 use crate::model::ids::{CheckId, CommandId, Time};
 use crate::model::live::Live;
 use crate::model::reading::Reading;
 use crate::model::situation::Situation;
 
 use super::World;
+pub(crate) use super::place::{
+    Place, environments, journal_of, load, named, own_uid, place, place_to_attach,
+};
+use super::reach::{Own, connect, connect_soon, start_own};
+pub(crate) use super::reach::{ensure, hello, pair};
+use super::relay::{self, Relay};
 
-/// A loaded configuration and where its engine lives.
-pub(crate) struct Place {
-    pub(crate) config: Config,
-    pub(crate) socket: PathBuf,
-}
+/// How long a journal that does not answer is waited for.
+const AWAY: Duration = Duration::from_mins(1);
 
-/// Loads the configuration, or says every mistake in it.
-pub(crate) fn place(world: &World) -> Result<Place, Failure> {
-    let file = world.config.clone().or_else(|| {
-        let here = std::env::current_dir().unwrap_or_default();
-        config::find(&here, &world.environment)
-    });
-    let Some(file) = file else {
-        return Err(Failure::new(Exit::Config, "could not find a configuration")
-            .hint("name one with --config FILE, or start the embedded stack: backout demo"));
-    };
-    let config = load(world, &file)?;
-    let uid = rustix::process::geteuid().as_raw();
-    let runtime = world.environment.runtime_dir();
-    let socket = link::socket_path(&config.state_dir, runtime.as_deref(), uid)
-        .map_err(|error| Failure::new(Exit::Unknown, error.to_string()))?;
-    Ok(Place { config, socket })
-}
-
-/// Loads one file.
-pub(crate) fn load(world: &World, file: &std::path::Path) -> Result<Config, Failure> {
-    config::load(file, &world.environment).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let many = if problems.len() == 1 { "1 mistake" } else { "mistakes" };
-        let count =
-            if problems.len() == 1 { String::new() } else { format!("{} ", problems.len()) };
-        let head = format!("could not use {}: {count}{many}", file.display());
-        Failure::new(Exit::Config, format!("{head}\n{}", lines.join("\n")))
-    })
-}
+/// How long an engine of an earlier configuration may take to end when its last client has left.
+const OUTDATED: Duration = Duration::from_secs(6);
 
 /// A client of an engine, with the files it reads.
 pub(crate) struct Session {
@@ -64,13 +37,18 @@ pub(crate) struct Session {
     pushes: mpsc::Receiver<FromEngine>,
     reader: Reader,
     samples: Samples,
-    pub(crate) situation: Situation,
+    pub(crate) situation: Box<Situation>,
     pub(crate) live: Option<Live>,
     pub(crate) readings: BTreeMap<CheckId, Reading>,
     clock: crate::clock::Clock,
     own: Option<Own>,
+    began: Time,
     hello: Hello,
     count: u32,
+    /// What is started again when the engine ended in the moment in which this session came.
+    pair: Option<Pair>,
+    /// Where the engine is on another host.
+    relay: Option<Relay>,
 }
 
 /// Who starts an engine when none runs.
@@ -82,17 +60,62 @@ pub(crate) enum Need {
     Change,
     /// Only an engine that runs already.
     Running,
+    /// The same, by a client that never leads: stopping and notes are open to it.
+    Watching,
 }
 
 impl Session {
-    /// Attaches to the engine, starting one where that is needed.
+    /// Attaches to the engine, starting one where that is needed. An engine of an earlier
+    /// configuration that nobody else needs is let go first; one that stays is said.
     pub(crate) async fn open(world: &World, need: Need) -> Result<Self, Failure> {
-        let place = place(world)?;
+        Box::pin(Self::open_anew(world, need)).await
+    }
+
+    async fn open_anew(world: &World, need: Need) -> Result<Self, Failure> {
+        let session = Self::attach(world, need).await?;
+        if !session.outdated() || !matches!(need, Need::Look | Need::Change) {
+            return Ok(session);
+        }
+        let state = session.place.config.state_dir.clone();
+        session.close().await;
+        let until = world.clock.ticks() + OUTDATED;
+        while world.clock.ticks() < until && link::living(&state).is_some() {
+            world.clock.sleep(Duration::from_millis(100)).await;
+        }
+        let session = Self::attach(world, need).await?;
+        if session.outdated() {
+            let file = session.place.config.file.display();
+            let text = format!(
+                "backout: the engine that runs has read {file} before it was changed, and goes by \
+                 what it read until everybody has left it"
+            );
+            writeln!(std::io::stderr().lock(), "{text}").ok();
+        }
+        Ok(session)
+    }
+
+    /// Whether the engine of this session goes by a configuration that is not the file's of now.
+    fn outdated(&self) -> bool {
+        let engine = self.situation.engine.as_ref().filter(|engine| !engine.stopped);
+        self.relay.is_none() && engine.is_some_and(|it| it.config != self.place.config.digest)
+    }
+
+    async fn attach(world: &World, need: Need) -> Result<Self, Failure> {
+        let mut place = place_to_attach(world)?;
+        let began = world.clock.now();
         let mut own = None;
-        let running = connect(world, &place).await;
+        let kind = if need == Need::Watching { ClientKind::Observer } else { ClientKind::Cli };
+        let mut running = connect(world, &place, kind).await;
+        let mut relay = None;
+        if running.is_err()
+            && let Some(begun) = Box::pin(relay::to_engine(world, &mut place)).await?
+        {
+            relay = Some(begun);
+            running = connect(world, &place, kind).await;
+        }
         let (client, welcome, pushes) = match (running, need) {
             (Ok(connected), _) => connected,
-            (Err(_), Need::Running) => {
+            (Err(_), Need::Running | Need::Watching) => {
                 return Err(Failure::new(Exit::Unknown, "could not attach: no engine runs here")
                     .hint("start the console: backout"));
             }
@@ -101,13 +124,19 @@ impl Session {
                 connect_soon(world, &place, own.as_mut()).await?
             }
             (Err(_), Need::Change) => {
-                ensure(&pair(world, &place, Linger::Cli), world).await?;
+                let ensured = ensure(&pair(world, &place, Linger::Cli), world).await;
+                if ensured.is_err() {
+                    // Of two hosts that begin at once, one finds the other.
+                    Box::pin(relay::alone(&place)).await?;
+                }
+                ensured?;
                 connect_soon(world, &place, None).await?
             }
         };
+        let pair =
+            (need == Need::Change && relay.is_none()).then(|| pair(world, &place, Linger::Cli));
         let state = place.config.state_dir.clone();
-        let mut reader = Reader::open(&state).await.map_err(journal)?;
-        let situation = reader.situation().await.map_err(journal)?;
+        let (reader, situation) = Box::pin(read(&place, &world.clock)).await.map_err(journal)?;
         let samples = Samples::read(&state).await.map_err(journal)?;
         let mut session = Self {
             place,
@@ -116,13 +145,16 @@ impl Session {
             pushes,
             reader,
             samples,
-            situation,
+            situation: Box::new(situation),
             live: None,
             readings: BTreeMap::new(),
             clock: world.clock.clone(),
             own,
-            hello: hello(world, ClientKind::Cli),
+            began,
+            hello: hello(world, kind),
             count: 0,
+            pair,
+            relay,
         };
         session.refresh().await?;
         Ok(session)
@@ -131,7 +163,7 @@ impl Session {
     /// Reads what is new.
     pub(crate) async fn refresh(&mut self) -> Result<(), Failure> {
         loop {
-            let entries = self.reader.after(self.situation.seq, 500).await.map_err(journal)?;
+            let entries = self.entries().await?;
             if entries.is_empty() {
                 break;
             }
@@ -142,6 +174,27 @@ impl Session {
         self.live = self.samples.live().await.map_err(journal)?;
         self.readings = self.samples.latest().await.map_err(journal)?;
         Ok(())
+    }
+
+    /// What is new in the journal. A server that is away for a moment is waited for: a run goes on
+    /// meanwhile, and whoever follows it goes on following.
+    async fn entries(&mut self) -> Result<Vec<Entry>, Failure> {
+        let until = self.clock.ticks() + AWAY;
+        loop {
+            match self.reader.after(self.situation.seq, 500).await {
+                Err(error) if error.is_lost() && self.clock.ticks() < until => {
+                    self.clock.sleep(Duration::from_millis(500)).await;
+                }
+                read => return read.map_err(journal),
+            }
+        }
+    }
+
+    /// The oldest reading that may be taken for a look of now: an engine that runs keeps its own
+    /// schedule; one that was started for this look has looked since, and what another left is not
+    /// an answer.
+    pub(crate) fn fresh_since(&self) -> Time {
+        if self.own.is_some() { self.began } else { self.now() - chrono::Duration::seconds(60) }
     }
 
     /// Now, by the session's clock.
@@ -186,12 +239,20 @@ impl Session {
         }
     }
 
-    /// Attaches to the engine that the keeper starts next.
+    /// Attaches to the engine that the keeper starts next, or to one of its own where that engine
+    /// had ended because nobody was attached.
     async fn again(&mut self) -> Result<(), Failure> {
-        for _ in 0..50 {
+        for tried in 0..50 {
             self.clock.sleep(Duration::from_millis(100)).await;
+            if tried == 20
+                && let Some(pair) = &self.pair
+            {
+                let started = link::ensure(pair, &self.clock).await;
+                started.map_err(|error| gone().hint(error.to_string()))?;
+            }
             let hello = self.hello.clone();
-            let again = Client::connect(&self.place.socket, hello, &self.clock).await;
+            let socket = link::address(&self.place.config.state_dir, &self.place.socket);
+            let again = Client::connect(&socket, hello, &self.clock).await;
             if let Ok(connected) = again {
                 (self.client, self.welcome, self.pushes) = connected;
                 return Ok(());
@@ -204,12 +265,20 @@ impl Session {
     pub(crate) async fn send(&mut self, command: Command) -> Result<(), Failure> {
         self.count += 1;
         let mut bytes = [0; 8];
+        // A repeated id is answered as the first was: without randomness time and process differ.
         getrandom::fill(&mut bytes).ok();
-        let id = CommandId(format!("{:016x}-{}", u64::from_le_bytes(bytes), self.count));
+        let (random, at) = (u64::from_le_bytes(bytes), self.now().timestamp_micros());
+        let id = format!("{at:x}-{random:08x}-{}-{}", std::process::id(), self.count);
+        self.send_as(CommandId(id), command).await
+    }
+
+    /// Sends a command under an id of somebody else's: the same id twice is one command.
+    pub(crate) async fn send_as(&mut self, id: CommandId, command: Command) -> Result<(), Failure> {
         match self.deliver(id, command).await? {
             Answer::Accepted { .. } => Ok(()),
             Answer::Refused { why, hint } => {
-                let exit = if why.contains("leads") { Exit::Held } else { Exit::Blocked };
+                let held = ["leads", "locked by"].iter().any(|is| why.contains(is));
+                let exit = if held { Exit::Held } else { Exit::Blocked };
                 Err(Failure::new(exit, why).hint(hint))
             }
         }
@@ -227,13 +296,20 @@ impl Session {
                 Err(error) => return Err(Failure::new(Exit::Unknown, error.to_string())),
             }
         }
-        Err(gone())
+        // An engine whose journal is away hears nobody.
+        match self.reader.after(self.situation.seq, 1).await {
+            Err(error) if error.is_lost() => Err(journal(error)),
+            Ok(_) | Err(_) => Err(gone()),
+        }
     }
 
     /// Leaves; an engine in this process ends with it.
     pub(crate) async fn close(self) {
         drop(self.client);
         drop(self.pushes);
+        if let Some(relay) = self.relay {
+            relay.close().await;
+        }
         if let Some((stop, task)) = self.own {
             stop.send_replace(true);
             self.clock.timeout(Duration::from_secs(5), task).await.ok();
@@ -241,90 +317,42 @@ impl Session {
     }
 }
 
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::new(Exit::Unknown, "the engine went away and did not come back")
         .hint("look at engine.log in the state folder, then: backout attach")
+}
+
+/// What the journal of an engine that runs says; a server that is away for a moment is waited for.
+async fn read(
+    place: &Place,
+    clock: &crate::clock::Clock,
+) -> Result<(Reader, Situation), crate::journal::Error> {
+    let until = clock.ticks() + AWAY;
+    let once = async || {
+        let mut reader = Reader::open(&place.journal).await?;
+        let situation = reader.situation().await?;
+        Ok::<_, crate::journal::Error>((reader, situation))
+    };
+    loop {
+        match once().await {
+            Err(error) if error.is_lost() && clock.ticks() < until => {
+                clock.sleep(Duration::from_millis(500)).await;
+            }
+            read => return read,
+        }
+    }
 }
 
 /// The journal's error as a failure.
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 pub(crate) fn journal(error: crate::journal::Error) -> Failure {
-    Failure::new(Exit::Unknown, error.to_string())
-}
-
-/// The hello of this person.
-pub(crate) fn hello(world: &World, kind: ClientKind) -> Hello {
-    let name = world.environment.user().unwrap_or("somebody");
-    Hello::new(kind, name, world.environment.ssh_connection().map(str::to_owned))
-}
-
-type Connected = (Client, Welcome, mpsc::Receiver<FromEngine>);
-
-async fn connect(world: &World, place: &Place) -> Result<Connected, Failure> {
-    Client::connect(&place.socket, hello(world, ClientKind::Cli), &world.clock)
-        .await
-        .map_err(|error| Failure::new(Exit::Unknown, error.to_string()))
-}
-
-/// Makes sure that an engine answers, starting a pair when none does.
-pub(crate) async fn ensure(pair: &Pair, world: &World) -> Result<(), Failure> {
-    link::ensure(pair, &world.clock).await.map_err(|error| {
-        Failure::new(Exit::Unknown, error.to_string())
-            .hint("look at engine.log in the state folder, then try again")
-    })
-}
-
-/// The pair that would serve this place.
-pub(crate) fn pair(world: &World, place: &Place, linger: Linger) -> Pair {
-    Pair {
-        program: world.program.clone(),
-        config: place.config.file.clone(),
-        state: place.config.state_dir.clone(),
-        socket: place.socket.clone(),
-        linger,
+    let failure = Failure::new(Exit::Unknown, error.to_string());
+    if error.is_lost() {
+        return failure
+            .hint("what runs ends by itself, and nothing is begun until that server is back")
+            .hint("look at that server, then: backout attach");
     }
-}
-
-type Own = (watch::Sender<bool>, tokio::task::JoinHandle<Result<Exit, Failure>>);
-
-fn start_own(world: &World, place: &Place) -> Own {
-    let (stop, mut stopped) = watch::channel(false);
-    let start = engine::Start {
-        program: world.program.clone(),
-        state: place.config.state_dir.clone(),
-        socket: place.socket.clone(),
-        linger: Duration::ZERO,
-        keeper: None,
-        #[cfg(feature = "faults")]
-        faults: crate::journal::Faults::default(),
-    };
-    let stop_asked = async move {
-        stopped.wait_for(|stop| *stop).await.ok();
-    };
-    let run = engine::run::run(start, place.config.clone(), world.clock.clone(), stop_asked);
-    (stop, tokio::spawn(run))
-}
-
-async fn connect_soon(
-    world: &World,
-    place: &Place,
-    mut own: Option<&mut Own>,
-) -> Result<Connected, Failure> {
-    for _ in 0..250 {
-        if let Ok(connected) = connect(world, place).await {
-            return Ok(connected);
-        }
-        if let Some((_, task)) = own.as_deref_mut()
-            && task.is_finished()
-        {
-            return match task.await {
-                Ok(Err(failure)) => Err(failure),
-                Ok(Ok(_)) | Err(_) => Err(gone()),
-            };
-        }
-        world.clock.sleep(Duration::from_millis(20)).await;
-    }
-    Err(gone())
+    failure
 }
 
 /// Writes a JSON document and a newline.

@@ -1,7 +1,11 @@
 //! Takes values out of a tree and collects every problem on the way.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use crate::adapters::secret::Secret;
+use crate::redact::SHORTEST;
 
 use super::environment::Environment;
 use super::node::{Key, Node, Position, Value};
@@ -15,6 +19,13 @@ pub(super) struct Desk<'a> {
     pub(super) environment: &'a Environment,
     pub(super) problems: RefCell<Vec<Problem>>,
     pub(super) notes: RefCell<Vec<String>>,
+    pub(super) credentials: RefCell<Vec<super::credentials::Credential>>,
+    /// What the file and the environment gave where a secret may stand.
+    pub(super) secrets: RefCell<Vec<String>>,
+    /// The file of a Compose project's variables and what it says; known once its section is read.
+    pub(super) project: OnceCell<(PathBuf, BTreeMap<String, String>)>,
+    /// Words of commands that become steps: where each stands, and what it is.
+    pub(super) words: RefCell<Vec<(Position, String, String)>>,
 }
 
 impl Desk<'_> {
@@ -27,6 +38,22 @@ impl Desk<'_> {
         let mut notes = self.notes.borrow_mut();
         if !notes.contains(&note) {
             notes.push(note);
+        }
+    }
+
+    /// Refuses the words of commands that hold one of `secrets`: a plan is kept as it was approved,
+    /// and who lists processes reads them too.
+    pub(super) fn refuse_told(&self, secrets: &[Secret]) {
+        for (at, path, word) in self.words.take() {
+            let known = |secret: &Secret| {
+                let secret = secret.reveal();
+                secret.len() >= SHORTEST && word.contains(secret)
+            };
+            if secrets.iter().any(known) {
+                let hint = "let the command read it from its environment or from a file";
+                let message = "holds a secret, which a plan and a list of processes would show";
+                self.problem(at, &path, message, Some(hint.to_owned()));
+            }
         }
     }
 
@@ -52,6 +79,16 @@ impl<'a> Item<'a> {
 
     pub(super) fn wrong_with(&self, message: &str, hint: impl Into<String>) {
         self.desk.problem(self.node.at, &self.path, message, Some(hint.into()));
+    }
+
+    /// Whether it holds keys and values.
+    pub(super) fn is_map(&self) -> bool {
+        matches!(&self.node.value, Value::Map(_))
+    }
+
+    /// Whether it is this word; says nothing when it is not.
+    pub(super) fn scalar_is(&self, word: &str) -> bool {
+        matches!(&self.node.value, Value::Scalar { text, .. } if text == word)
     }
 
     /// The scalar as written.
@@ -87,6 +124,14 @@ impl<'a> Item<'a> {
             return None;
         }
         Some(text.to_owned())
+    }
+
+    /// A word of a command that becomes a step: it is looked at again when every secret is known.
+    pub(super) fn word(&self) -> Option<String> {
+        let word = self.text()?;
+        let told = (self.node.at, self.path.clone(), word.clone());
+        self.desk.words.borrow_mut().push(told);
+        Some(word)
     }
 
     pub(super) fn path(&self) -> Option<PathBuf> {
@@ -204,6 +249,14 @@ impl<'a> Table<'a> {
         self.keys().any(|known| known.name == key)
     }
 
+    /// Whether the file gives `check_type: name`; does not take it.
+    pub(super) fn kind_is(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, node)| {
+            key.name == "check_type"
+                && matches!(&node.value, Value::Scalar { text, .. } if text == name)
+        })
+    }
+
     /// The value of `key`; one without a value is a problem.
     pub(super) fn take(&mut self, key: &str) -> Option<Item<'a>> {
         self.known.push(key.to_owned());
@@ -256,7 +309,8 @@ impl<'a> Table<'a> {
     /// and the file is told so.
     pub(super) fn later(&mut self, keys: &[&str]) {
         for key in keys {
-            if self.has(key) {
+            let taken = self.known.iter().any(|known| known == key);
+            if self.has(key) && !taken {
                 self.desk.note(format!("not used yet: {}", self.below(key)));
             }
             self.known.push((*key).to_owned());

@@ -10,6 +10,7 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     user_id: u32,
     account: Option<String>,
+    lenient: bool,
 }
 
 impl Environment {
@@ -23,7 +24,7 @@ impl Environment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let user_id = rustix::process::getuid().as_raw();
-        Self { variables, user_id, account: account(user_id) }
+        Self { variables, user_id, account: account(user_id), lenient: false }
     }
 
     /// A closed environment of these variables, of a user who is not root.
@@ -35,13 +36,36 @@ impl Environment {
                 .collect(),
             user_id: 1000,
             account: None,
+            lenient: false,
         }
+    }
+
+    /// The same variables for a client that only attaches: a secret it cannot get is no mistake.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self { lenient: true, ..self.clone() }
+    }
+
+    /// Whether a secret that cannot be had is no mistake.
+    pub fn is_without_secrets(&self) -> bool {
+        self.lenient
     }
 
     /// A variable, where it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(name).map(String::as_str);
         value.filter(|value| !value.is_empty())
+    }
+
+    /// The values of variables whose names tell that they are secret, and the passwords in those
+    /// that are addresses.
+    pub fn telling(&self) -> Vec<String> {
+        let telling = |(name, value): (&String, &String)| {
+            let mut found = super::telling::within(value);
+            found.extend(super::telling::is_telling(name).then(|| value.clone()));
+            found
+        };
+        self.variables.iter().flat_map(telling).collect()
     }
 
     /// Whether a variable is set at all, even to nothing.
@@ -140,9 +164,9 @@ impl Environment {
         self.get("BACKUP_DIR")
     }
 
-    /// Steps side by side (`ROLLBACK_MAX_WORKERS`, P-52), as written.
-    pub fn max_workers(&self) -> Option<&str> {
-        self.get("ROLLBACK_MAX_WORKERS")
+    /// One of the numbers that a rollback is limited by (`ROLLBACK_…`, P-52, P-65), as written.
+    pub fn limit(&self, name: &str) -> Option<&str> {
+        self.get(name)
     }
 
     /// The time limit of a level 1 (`LEVEL1_TIMEOUT`, S-70), as written.
@@ -168,6 +192,7 @@ impl fmt::Debug for Environment {
             .field("variables", &self.variables.keys())
             .field("user_id", &self.user_id)
             .field("account", &self.account)
+            .field("lenient", &self.lenient)
             .finish()
     }
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use crate::checks::threshold::{Clear, Range};
 use crate::checks::{CheckKind, CheckSpec};
-use crate::model::reading::Policy;
+use crate::model::reading::{FailWindow, Policy};
 use crate::model::signal::{Role, Windows};
 
 use super::check::{Desk, Item, Table};
+use super::container_kind::Defaults;
+use super::judging::{self, Beside, Judging};
 use super::kinds::{self, Unnamed};
 use super::raw::{self, RawCheck};
-use super::unused;
+use super::{objectives, remote_kinds, unused};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,18 +22,27 @@ const DAY: Duration = Duration::from_hours(24);
 struct Built {
     spec: CheckSpec,
     counts_requests: Option<bool>,
+    beside: Beside,
 }
 
-/// Reads the list. `every` is the interval of checks that name none.
-pub(super) fn checks(desk: &Desk<'_>, items: Vec<Item<'_>>, every: Duration) -> Vec<CheckSpec> {
+/// Reads the list. `every` is the interval of checks that name none, `defaults` is what else
+/// they leave out.
+pub(super) fn checks(
+    desk: &Desk<'_>,
+    items: Vec<Item<'_>>,
+    every: Duration,
+    defaults: &Defaults<'_>,
+) -> (Vec<CheckSpec>, Judging) {
     let raw = raw::entries(items);
-    let built: Vec<Built> = raw.iter().filter_map(|raw| one(desk, raw, every)).collect();
-    let specs = count_requests(built);
+    let built: Vec<Built> = raw.iter().filter_map(|raw| one(desk, raw, every, defaults)).collect();
+    let (specs, beside) = count_requests(built);
     note_timeouts(desk, &specs);
-    specs
+    let bearings = judging::bearings(desk, &specs, &beside);
+    let objectives = objectives::objectives(&specs, &beside);
+    (specs, Judging { bearings, objectives, ..Judging::default() })
 }
 
-fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration) -> Option<Built> {
+fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration, defaults: &Defaults<'_>) -> Option<Built> {
     let item = Item { desk, path: raw.path.clone(), node: &raw.node };
     let mut table = item.table()?;
     table.take("check_id");
@@ -45,8 +57,12 @@ fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration) -> Option<Built> {
     let critical = table.truth("critical").unwrap_or(true);
     let counts_requests = table.truth("counts_requests");
     let corruption = table.truth("corruption");
+    let beside = judging::beside(&mut table);
     let phases = phases(&mut table);
-    let kind = kinds::kind(&mut table);
+    let enabled = table.truth("enabled").unwrap_or(true);
+    let attempts = table.count("attempts", 1, 5).unwrap_or(1);
+    let kind = kinds::kind(&mut table, defaults);
+    let clear = clear(&mut table, kind.as_ref().ok().and_then(Option::as_ref));
     table.later(&unused::OF_A_CHECK);
     if !matches!(kind, Err(Unnamed) | Ok(Some(CheckKind::Later { .. }))) {
         // Which keys an unknown kind has, or one that comes later, is not known.
@@ -71,11 +87,15 @@ fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration) -> Option<Built> {
             timeout,
             policy,
             role,
-            live: phases.is_empty() || phases.iter().any(|phase| phase == "live"),
-            phases,
+            live: enabled && (phases.is_empty() || phases.iter().any(|phase| phase == "live")),
+            phases: if enabled { phases } else { Vec::new() },
+            enabled,
+            attempts,
+            clear,
             kind,
         },
         counts_requests,
+        beside,
     })
 }
 
@@ -85,16 +105,29 @@ fn policy(table: &mut Table<'_>, interval: Duration, timeout: Duration) -> Polic
     let fail_window = table.table("fail_window").and_then(|mut window| {
         let failures = window.need("failures").and_then(|n| n.count(1, 64));
         let of = window.take("of").and_then(|n| n.count(1, 64));
-        window.later(&["minutes"]);
+        let minutes = window.take("minutes");
+        let span = minutes.as_ref().and_then(|n| n.count(1, 1440));
         let (path, at) = (window.path.clone(), window.at);
+        let (has_of, has_minutes) = (window.has("of"), window.has("minutes"));
         window.finish();
-        let (failures, of) = (failures?, of?);
+        if has_of == has_minutes {
+            let message = if has_of { "says both of and minutes" } else { "of is missing" };
+            let hint = "write {failures: 3, of: 5}, or {failures: 3, minutes: 5}".to_owned();
+            table.desk.problem(at, &path, message, Some(hint));
+            return None;
+        }
+        let failures = failures?;
+        if let Some(minutes) = span {
+            let span = Duration::from_mins(minutes.into());
+            return Some(FailWindow::Within { failures, span });
+        }
+        let of = of?;
         if failures > of {
             let message = format!("{failures} failures of {of} can never be");
             table.desk.problem(at, &path, &message, None);
             return None;
         }
-        Some((failures, of))
+        Some(FailWindow::Of { failures, of })
     });
     // A check that looks each second is old long before half a minute has passed.
     let least = if interval < SECOND * 5 { SECOND * 10 } else { SECOND * 30 };
@@ -104,6 +137,51 @@ fn policy(table: &mut Table<'_>, interval: Duration, timeout: Duration) -> Polic
         ok_after: ok.unwrap_or(2),
         fail_window,
         stale_after: table.span("stale_after", SECOND, DAY).unwrap_or(default),
+    }
+}
+
+/// `clear_below`, or `clear_above` where smaller is worse: the value that ends an alarm.
+fn clear(table: &mut Table<'_>, kind: Option<&CheckKind>) -> Option<Clear> {
+    let (below, above) = (table.take("clear_below"), table.take("clear_above"));
+    let item = below.as_ref().or(above.as_ref())?;
+    if let (Some(_), Some(second)) = (&below, &above) {
+        second.wrong_with("ends the alarm a second time", "keep clear_below or clear_above");
+        return None;
+    }
+    let value = match kind? {
+        CheckKind::Prometheus(settings) => remote_kinds::measured(item, settings.unit),
+        _ => item.number(),
+    }?;
+    let thresholds = kind?.thresholds();
+    // The milder of the two: an alarm begins there.
+    let begins = thresholds.and_then(|both| both.warning.or(both.critical));
+    match (begins, above.is_some()) {
+        (Some(Range::From(low)), false) if value <= low => Some(Clear::Below(value)),
+        (Some(Range::UpTo(high)), true) if value >= high => Some(Clear::Above(value)),
+        (Some(Range::From(low)), false) => {
+            item.wrong(&format!("{value} lies above {low}, where the alarm begins"));
+            None
+        }
+        (Some(Range::UpTo(high)), true) => {
+            item.wrong(&format!("{value} lies below {high}, where the alarm begins"));
+            None
+        }
+        (Some(Range::From(_)), true) => {
+            item.wrong_with("smaller is not worse here", "write clear_below");
+            None
+        }
+        (Some(Range::UpTo(_)), false) => {
+            item.wrong_with("smaller is worse here", "write clear_above");
+            None
+        }
+        (Some(Range::Outside(..) | Range::Inside(..)), _) => {
+            item.wrong("goes with a threshold that is a number, not a range");
+            None
+        }
+        (None, _) => {
+            item.wrong("ends no alarm: this check has no threshold on its value");
+            None
+        }
     }
 }
 
@@ -154,7 +232,7 @@ fn phases(table: &mut Table<'_>) -> Vec<String> {
 /// Which checks stand for requests of users: those that say so; else those that send bursts; else,
 /// in a file without bursts, every live HTTP check. A lone look at `/health` beside a burst would
 /// only thin out the error rate.
-fn count_requests(built: Vec<Built>) -> Vec<CheckSpec> {
+fn count_requests(built: Vec<Built>) -> (Vec<CheckSpec>, Vec<Beside>) {
     let requests = |spec: &CheckSpec| match &spec.kind {
         CheckKind::HttpResponse(http) if spec.live => http.requests,
         CheckKind::HttpResponse(_)
@@ -162,6 +240,16 @@ fn count_requests(built: Vec<Built>) -> Vec<CheckSpec> {
         | CheckKind::File(_)
         | CheckKind::Custom(_)
         | CheckKind::DatabaseConnection(_)
+        | CheckKind::SystemResource(_)
+        | CheckKind::Process(_)
+        | CheckKind::SystemdUnit(_)
+        | CheckKind::LogPattern(_)
+        | CheckKind::Prometheus(_)
+        | CheckKind::Dns(_)
+        | CheckKind::TlsCert(_)
+        | CheckKind::Redis(_)
+        | CheckKind::Container(_)
+        | CheckKind::Kubernetes(_)
         | CheckKind::Later { .. } => 0,
     };
     let bursts = built.iter().any(|check| requests(&check.spec) > 1);
@@ -172,7 +260,7 @@ fn count_requests(built: Vec<Built>) -> Vec<CheckSpec> {
             let default = requests(&check.spec) >= least;
             let mut spec = check.spec;
             spec.role.counts_requests = check.counts_requests.unwrap_or(default);
-            spec
+            (spec, check.beside)
         })
         .collect()
 }
@@ -202,6 +290,16 @@ pub(super) fn note_resolution(desk: &Desk<'_>, specs: &[CheckSpec], windows: &Wi
             | CheckKind::File(_)
             | CheckKind::Custom(_)
             | CheckKind::DatabaseConnection(_)
+            | CheckKind::SystemResource(_)
+            | CheckKind::Process(_)
+            | CheckKind::SystemdUnit(_)
+            | CheckKind::LogPattern(_)
+            | CheckKind::Prometheus(_)
+            | CheckKind::Dns(_)
+            | CheckKind::TlsCert(_)
+            | CheckKind::Redis(_)
+            | CheckKind::Container(_)
+            | CheckKind::Kubernetes(_)
             | CheckKind::Later { .. } => 1.0 / spec.interval.as_secs_f64(),
         })
         .sum();

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::HeaderName;
 
 use crate::adapters::http::Target;
+use crate::adapters::postgres::PostgresPlace;
 use crate::adapters::secret::Secret;
 use crate::checks::expect::Expectation;
 use crate::checks::http_response::{self, Statuses};
@@ -12,9 +15,11 @@ use crate::checks::threshold::{Range, Thresholds};
 use crate::checks::{CheckKind, custom, database_connection, file, tcp};
 
 use super::check::{Item, Table};
+use super::container_kind::Defaults;
 use super::did_you_mean;
 use super::node::Value;
 use super::unused::{BUILT, KINDS};
+use super::{container_kind, host_kinds, kube_target, remote_kinds};
 
 /// Requests of one look at most.
 const BURST: u32 = 200;
@@ -24,7 +29,10 @@ pub(super) struct Unnamed;
 
 /// What `check_type` says, with the settings of that kind; nothing when these are wrong. What is
 /// wrong is in the problems.
-pub(super) fn kind(table: &mut Table<'_>) -> Result<Option<CheckKind>, Unnamed> {
+pub(super) fn kind(
+    table: &mut Table<'_>,
+    defaults: &Defaults<'_>,
+) -> Result<Option<CheckKind>, Unnamed> {
     if !table.has("check_type") {
         let hint = match (table.has("command"), table.has("query"), table.has("endpoint_url")) {
             (true, ..) => "add check_type: custom".to_owned(),
@@ -44,6 +52,18 @@ pub(super) fn kind(table: &mut Table<'_>) -> Result<Option<CheckKind>, Unnamed> 
         "file" => file_settings(table).map(CheckKind::File),
         "custom" => command(table).map(CheckKind::Custom),
         "database_connection" => database(table).map(CheckKind::DatabaseConnection),
+        "system_resource" | "disk" => {
+            host_kinds::system_resource(table, defaults.resources).map(CheckKind::SystemResource)
+        }
+        "process" => host_kinds::process(table).map(CheckKind::Process),
+        "systemd_unit" => host_kinds::systemd_unit(table).map(CheckKind::SystemdUnit),
+        "log_pattern" => host_kinds::log_pattern(table).map(CheckKind::LogPattern),
+        "prometheus" => remote_kinds::prometheus(table).map(CheckKind::Prometheus),
+        "dns" => remote_kinds::dns(table).map(CheckKind::Dns),
+        "tls_cert" => remote_kinds::tls_cert(table).map(CheckKind::TlsCert),
+        "redis" => remote_kinds::redis(table).map(CheckKind::Redis),
+        "container" => container_kind::container(table, defaults).map(CheckKind::Container),
+        "kubernetes" => kube_target::check(table, defaults.kubernetes).map(CheckKind::Kubernetes),
         later if KINDS.contains(&later) => {
             let note =
                 format!("{}: checks of kind {later} come later; it reads unknown", table.path);
@@ -64,18 +84,15 @@ pub(super) fn kind(table: &mut Table<'_>) -> Result<Option<CheckKind>, Unnamed> 
 
 fn http(table: &mut Table<'_>) -> Option<http_response::Settings> {
     let address = table.need("endpoint_url").and_then(|item| address(&item));
-    if let Some(method) = table.take("method")
-        && let Some(text) = method.text()
-        && text != "GET"
-    {
-        method.wrong_with(&format!("{text} is not sent by a check"), "checks only look: GET");
-    }
+    let address = address.map(|found| remote_kinds::trusted(table, found));
+    let secure = address.as_ref().is_some_and(|(_, target)| target.is_secure());
+    let (method, body) = call(table);
     let expected = match table.take("expected_status") {
         Some(item) => statuses(&item),
         None => Some(Statuses(vec![(200, 200)])),
     };
     let requests = either_burst(table);
-    let expect = expectations(table);
+    let expect = expectations(table, secure);
     let headers = headers(table);
     let thresholds = thresholds(table);
     if let (Some(expected), Some(critical)) = (&expected, thresholds.critical)
@@ -95,11 +112,42 @@ fn http(table: &mut Table<'_>) -> Option<http_response::Settings> {
         url,
         target,
         headers,
+        method,
+        body,
         expected: expected?,
         thresholds,
         expect,
         requests,
     })
+}
+
+/// `method` and `body`. POST is for a write that may be repeated for ever: it shows what reading
+/// cannot show.
+fn call(table: &mut Table<'_>) -> (Method, Bytes) {
+    let mut posts = false;
+    if let Some(method) = table.take("method")
+        && let Some(text) = method.text()
+    {
+        match text.as_str() {
+            "GET" => {}
+            "POST" => posts = true,
+            _ => method.wrong_with(
+                &format!("{text} is not sent by a check"),
+                "checks look: GET; or write what may be written again and again: POST",
+            ),
+        }
+    }
+    let mut sent = Bytes::new();
+    if let Some(body) = table.take("body")
+        && let Some(text) = body.text()
+    {
+        if posts {
+            sent = Bytes::from(text);
+        } else {
+            body.wrong_with("is not sent with GET", "add method: POST");
+        }
+    }
+    (if posts { Method::POST } else { Method::GET }, sent)
 }
 
 /// `samples_per_run` or its short name `burst`.
@@ -144,13 +192,13 @@ fn statuses(item: &Item<'_>) -> Option<Statuses> {
     Some(Statuses(all))
 }
 
-fn expectations(table: &mut Table<'_>) -> Vec<Expectation> {
+fn expectations(table: &mut Table<'_>, secure: bool) -> Vec<Expectation> {
     let items = table.take("expect").and_then(|item| item.one_or_list());
     let mut lines = Vec::new();
     for item in items.unwrap_or_default() {
         let Some(text) = item.text() else { continue };
-        if text.starts_with("cert_days ") {
-            table.desk.note(format!("not used yet: {} (cert_days)", item.path));
+        if text.starts_with("cert_days") && !secure {
+            item.wrong_with("there is no certificate without TLS", "write https://");
             continue;
         }
         match Expectation::parse(&text) {
@@ -165,7 +213,7 @@ fn expectations(table: &mut Table<'_>) -> Vec<Expectation> {
     lines
 }
 
-fn headers(table: &mut Table<'_>) -> Vec<(HeaderName, Secret)> {
+pub(super) fn headers(table: &mut Table<'_>) -> Vec<(HeaderName, Secret)> {
     let Some(mut given) = table.table("headers") else {
         return Vec::new();
     };
@@ -264,9 +312,11 @@ fn database(table: &mut Table<'_>) -> Option<database_connection::Settings> {
         database_connection::Database::Sqlite(item.desk.resolve(path))
     } else if ["postgresql://", "postgres://"].iter().any(|scheme| url.reveal().starts_with(scheme))
     {
-        let note = format!("{}: PostgreSQL comes later; it reads unknown", table.path);
-        table.desk.note(note);
-        database_connection::Database::Later(url)
+        if let Err(why) = PostgresPlace::parse(url.reveal()) {
+            item.wrong_with(&why, "write postgresql://user@host:5432/name");
+            return None;
+        }
+        database_connection::Database::Postgres(url)
     } else {
         item.wrong_with(
             &format!("{:?} is not a database that is known", url.shown()),
@@ -281,21 +331,38 @@ fn database(table: &mut Table<'_>) -> Option<database_connection::Settings> {
     })
 }
 
-fn thresholds(table: &mut Table<'_>) -> Thresholds {
-    let below = table.take("direction").is_some_and(|item| match item.text().as_deref() {
+/// `threshold_warning`, `threshold_critical` and `direction`.
+pub(super) fn thresholds(table: &mut Table<'_>) -> Thresholds {
+    thresholds_facing(table, false)
+}
+
+/// Whether smaller is worse (`direction`).
+pub(super) fn below(table: &mut Table<'_>, default: bool) -> bool {
+    table.take("direction").map_or(default, |item| match item.text().as_deref() {
         Some("below") => true,
-        Some("above") | None => false,
+        Some("above") => false,
+        None => default,
         Some(other) => {
             item.wrong_with(&format!("{other:?} is not a direction"), "write above or below");
-            false
+            default
         }
-    });
+    })
+}
+
+/// Thresholds whose direction is `default` where the file names none.
+pub(super) fn thresholds_facing(table: &mut Table<'_>, default: bool) -> Thresholds {
+    let below = below(table, default);
     let warning = table.take("threshold_warning");
     let critical = table.take("threshold_critical");
     let thresholds = Thresholds {
         warning: warning.as_ref().and_then(|item| range(item, below)),
         critical: critical.as_ref().and_then(|item| range(item, below)),
     };
+    sound(thresholds, warning.as_ref())
+}
+
+/// The thresholds, after a look at whether a warning can ever be.
+pub(super) fn sound(thresholds: Thresholds, warning: Option<&Item<'_>>) -> Thresholds {
     let crossed = match (thresholds.warning, thresholds.critical) {
         (Some(Range::From(warning)), Some(Range::From(critical))) => warning > critical,
         (Some(Range::UpTo(warning)), Some(Range::UpTo(critical))) => warning < critical,

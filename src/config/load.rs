@@ -1,16 +1,21 @@
 //! A file's way to a configuration.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::ids::Digest;
 
 use super::check::{Desk, Item, Table};
+use super::container_kind::Defaults;
 use super::environment::Environment;
 use super::node::{self, Node, Position, Value};
 use super::problem::Problem;
-use super::{Config, file, health_checks, sections, unused};
+use super::{
+    Config, Platform, alerts, backup, console, credentials, file, guides, health_checks,
+    host_kinds, judging, kube_target, logs, notifications, people, postgres, procedures,
+    project_file, rules, sections, target, telling, triggers, unused,
+};
 
 /// Reads `path`, with secrets and defaults from `environment`.
 ///
@@ -32,17 +37,26 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Vec<Proble
         environment,
         problems: RefCell::new(problems),
         notes: RefCell::default(),
+        credentials: RefCell::default(),
+        secrets: RefCell::default(),
+        project: OnceCell::new(),
+        words: RefCell::default(),
     };
     if let Some(mode) = &contents.loose {
         desk.note(format!("this file can be changed by others (mode {mode}): chmod go-w it"));
     }
     let digest = Digest::of(&contents.bytes);
     let config = config(&desk, &root, absolute.clone(), digest);
+    let secrets = telling::secrets(environment, desk.secrets.take());
+    desk.refuse_told(&secrets);
     let mut problems = desk.problems.take();
     problems.sort_by_key(|problem| (problem.line, problem.column));
     problems.dedup();
     match config {
-        Some(config) if problems.is_empty() => Ok(Config { notes: desk.notes.take(), ..config }),
+        Some(config) if problems.is_empty() => {
+            let (notes, credentials) = (desk.notes.take(), desk.credentials.take());
+            Ok(Config { credentials, secrets, notes, ..config })
+        }
         _ => Err(problems),
     }
 }
@@ -114,6 +128,7 @@ fn somebody_elses(table: &Table<'_>) -> bool {
     true
 }
 
+#[expect(clippy::too_many_lines, reason = "one line for each part of a configuration")]
 fn resolve(
     desk: &Desk<'_>,
     mut root: Table<'_>,
@@ -123,41 +138,108 @@ fn resolve(
 ) -> Config {
     let second = Duration::from_secs(1);
     let environment = environment_name(&mut root);
-    let production = root.truth("production");
-    let production = production.unwrap_or(matches!(environment.as_str(), "production" | "prod"));
+    let production = is_production(&mut root, &environment);
     let every = root.span("monitoring_interval", second, Duration::from_hours(24));
+    let every = every.unwrap_or(second * 30);
     let retention = root.span("metrics_retention", second, Duration::from_hours(24 * 31));
     let state_dir = root.path("state_dir");
     let state_dir = state_dir.unwrap_or_else(|| desk.environment.state_home().join(&environment));
     let history_log = root.path("history_log");
-    let checks = health_checks::checks(desk, items, every.unwrap_or(second * 30));
+    let resources = host_kinds::resource_defaults(&mut root);
+    let platform = platform(desk, &mut root);
+    let traffic = target::traffic(&mut root);
+    let defaults = Defaults::new(&resources, &platform);
+    let (mut checks, mut judging) = health_checks::checks(desk, items, every, &defaults);
+    let imported = alerts::imported(&mut root, every);
+    judging
+        .bearings
+        .extend(imported.checks.iter().map(|spec| (spec.id.clone(), judging::alone(spec))));
+    checks.extend(imported.checks);
+    let rules = rules::rules(&mut root, imported.rules);
+    rules::note_names(desk, &rules, &checks, &judging.objectives);
     let windows = sections::windows(&mut root);
     health_checks::note_resolution(desk, &checks, &windows);
+    judging::note_looks(desk, &checks, &windows);
+    judging.witnesses = judging::witnesses(&mut root);
+    judging.maintenance = judging::maintenance(&mut root, &checks);
+    let hooks = people::hooks(&mut root);
+    let colors = target::colors(&mut root);
+    target::together(&root, (&platform, traffic.as_ref()), &colors);
+    let followed = logs::log_sources(&mut root, &platform);
+    let (traffic, colors) = kube_target::only_side(&root, &platform, (traffic, colors));
+    let database = target::database(&mut root);
+    let journal = postgres::journal(&mut root, database.as_ref());
+    let redis = super::redis::redis(&mut root, &platform);
+    let templates = super::templates::templates(&mut root);
+    let services = super::services::services(&mut root, sections::batch_size(desk), &environment);
     let config = Config {
+        redis,
         file,
+        journal,
         digest,
         production,
         history_log: history_log.unwrap_or_else(|| state_dir.join("rollback_history.log")),
         state_dir,
         environment,
         restore_points: restore_points(desk, &mut root),
+        restore_points_key: backup::key(&mut root),
+        backup: backup::backup(&mut root),
         deploys: sections::file(&mut root, "deploys"),
-        platform: sections::platform(&mut root),
-        traffic: sections::traffic(&mut root),
-        colors: sections::colors(&mut root),
+        platform,
+        traffic,
+        colors,
         help_test: sections::help_test(&mut root),
         fence: sections::file(&mut root, "fence"),
-        database: sections::database(&mut root),
-        log_sources: sections::log_sources(&mut root),
+        deployment_lock: sections::file(&mut root, "deployment_lock"),
+        database,
+        migration_tool: super::migrations::migrations(&mut root),
+        proofs: super::proofs::proofs(&mut root),
+        log_files: super::log_files::log_files(&mut root),
+        log_sources: followed.files,
+        container_logs: followed.containers,
+        pod_logs: followed.pods,
+        procedures: procedures::procedures(&mut root),
+        services,
+        drill: super::drill::drill(&mut root),
+        guides: guides::folder(&mut root),
         rollback: sections::rollback(&mut root),
+        share: people::share(&mut root),
+        evidence_remote: people::evidence(&mut root),
+        forwarded_agent: credentials::forwarded_agent(desk.environment, &checks, &hooks),
+        hooks,
+        notifications: notifications::notifications(desk, &mut root, &rules.list).with(&templates),
+        triggers: triggers::triggers(&mut root),
+        credentials: Vec::new(),
+        secrets: Vec::new(),
         checks,
         windows,
+        console: console::console(&mut root),
+        links: console::links(&mut root),
+        templates,
+        environments: console::environments(&mut root),
+        judging,
+        rules,
         retention: retention.unwrap_or(Duration::from_hours(1)),
         notes: Vec::new(),
     };
     root.later(&unused::SECTIONS);
     root.finish();
     config
+}
+
+/// As it says itself; else by its name.
+fn is_production(root: &mut Table<'_>, environment: &str) -> bool {
+    root.truth("production").unwrap_or(matches!(environment, "production" | "prod"))
+}
+
+/// Where the program runs; a project's own file is a place for secrets from here on.
+fn platform(desk: &Desk<'_>, root: &mut Table<'_>) -> Platform {
+    let platform = target::platform(root);
+    if let Platform::Compose(compose) = &platform {
+        let read = || (compose.env_file.clone(), project_file::read(&compose.env_file));
+        desk.project.get_or_init(read);
+    }
+    platform
 }
 
 /// The environment's name; it becomes the name of a folder.

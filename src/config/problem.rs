@@ -63,9 +63,15 @@ impl fmt::Display for Problem {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         if self.path.is_empty() {
-            write!(f, ": {}", safe(&self.message))?;
+            write!(f, ":")?;
         } else {
-            write!(f, " {}: {}", safe(&self.path), safe(&self.message))?;
+            write!(f, " {}:", safe(&self.path))?;
+        }
+        // What is shown under the message, such as a condition and a caret, has lines of its own.
+        let mut lines = self.message.split('\n');
+        write!(f, " {}", safe(lines.next().unwrap_or_default()))?;
+        for line in lines {
+            write!(f, "\n    {}", safe(line))?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {}", safe(hint))?;

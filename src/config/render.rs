@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use crate::adapters::secret::masked;
 use crate::checks::{CheckKind, CheckSpec};
+use crate::model::reading::FailWindow;
 use crate::text::SafeText;
 
 use super::spans::shown_span;
-use super::{Config, Database, Platform, Traffic};
+use super::{
+    ComposeProject, Config, Database, FrontendSite, KubeNamespace, LogFiles, NginxFiles, Platform,
+    Store, Traffic,
+};
 
 /// The configuration as text, one value a line, notes at the end.
 pub fn render(config: &Config) -> String {
@@ -20,23 +24,140 @@ pub fn render(config: &Config) -> String {
     page.line(0, "state_dir", &path(&config.state_dir));
     page.line(0, "history_log", &path(&config.history_log));
     page.optional("restore_points", config.restore_points.as_deref());
+    page.optional("restore_points_key.file", config.restore_points_key.as_deref());
+    for file in &config.backup.files {
+        page.line(0, "backup.files", &path(file));
+    }
+    page.optional("backup.data", config.backup.data.as_deref());
+    if let Some(volume) = &config.backup.volume {
+        page.line(0, "backup.data.volume", volume);
+    }
+    page.span("backup_retention", config.backup.keep_for);
+    page.line(0, "backup.keep_count", &config.backup.keep_count.to_string());
     page.optional("deploys.file", config.deploys.as_deref());
     page.optional("fence.file", config.fence.as_deref());
     target(&mut page, config);
+    redis(&mut page, config);
     page.line(0, "help_test.paths", &config.help_test.paths.join(" "));
     page.line(0, "help_test.requests", &config.help_test.requests.to_string());
+    log_files(&mut page, &config.log_files);
     for source in &config.log_sources {
         page.line(0, &format!("log_sources.{}", source.source), &path(&source.path));
     }
+    if let Some(logs) = &config.pod_logs {
+        for one in &logs.sources {
+            page.line(0, &format!("log_sources.{}.deployment", one.source), &one.deployment);
+        }
+        if logs.all {
+            page.line(0, "log_sources.pods", "all");
+        }
+    }
+    if let Some(logs) = &config.container_logs {
+        for one in &logs.sources {
+            page.line(0, &format!("log_sources.{}.container", one.source), &one.service);
+        }
+        if logs.all {
+            page.line(0, "log_sources.containers", "all");
+        }
+    }
+    people(&mut page, config);
     times(&mut page, config);
+    page.optional("console.keys", config.console.keys.as_deref());
+    page.line(0, "console.announce", config.console.announce.name());
+    page.line(0, "console.mouse", &config.console.mouse.to_string());
+    for file in &config.environments {
+        page.line(0, "environments", &path(file));
+    }
+    rules(&mut page, config);
     page.line(0, "health_checks", &config.checks.len().to_string());
     for spec in &config.checks {
         check(&mut page, spec);
+    }
+    for (id, kept) in &config.judging.objectives {
+        let window = shown_span(kept.window);
+        let text = format!("{} % over {window}, from {} on", kept.percent, kept.min_volume);
+        page.line(0, &format!("slo.{id}"), &text);
+    }
+    for (number, panes) in &config.console.presets {
+        page.line(0, &format!("console.presets.{number}"), &panes.join(" "));
     }
     for note in &config.notes {
         page.line(0, "note", note);
     }
     page.0.join("\n") + "\n"
+}
+
+fn log_files(page: &mut Page, files: &LogFiles) {
+    let named = [
+        ("health_monitor", &files.health_monitor),
+        ("rollback_execution", &files.rollback_execution),
+        ("system", &files.system),
+        ("integration", &files.integration),
+    ];
+    for (name, file) in named {
+        if let Some(file) = file {
+            page.line(0, &format!("log_files.{name}"), &path(file));
+        }
+    }
+    if let Some(performance) = &files.performance {
+        page.line(0, "log_files.performance", &path(&performance.file));
+        page.span("log_files.performance_interval", performance.every);
+        page.line(0, "log_files.performance_alert", &performance.alert.to_string());
+    }
+}
+
+fn people(page: &mut Page, config: &Config) {
+    if let Some(share) = &config.share {
+        page.line(0, "share.group", &format!("{} ({})", share.name, share.gid));
+    }
+    for (occasion, command) in config.hooks.all() {
+        page.line(0, &format!("on.{occasion}"), command);
+    }
+    for (name, receiver) in &config.notifications.receivers {
+        let text = format!("{} ({})", receiver.messenger.shown(), receiver.wants.name());
+        page.line(0, &format!("notifications.receivers.{name}"), &text);
+    }
+    if let Some(triggers) = &config.triggers {
+        page.line(0, "triggers.listen", &triggers.listen.shown());
+    }
+    if let Some(remote) = &config.evidence_remote {
+        page.line(0, "evidence.remote", &path(remote));
+    }
+    for credential in &config.credentials {
+        let until = credential
+            .expires
+            .map_or_else(|| "no expiry known".to_owned(), |at| format!("until {at}"));
+        let text = format!("{} for {}: {until}", credential.name(), credential.used_by);
+        page.line(0, "credential", &text);
+    }
+}
+
+fn rules(page: &mut Page, config: &Config) {
+    let rules = &config.rules;
+    page.line(0, "rollback_enabled", &rules.rollback_enabled.to_string());
+    page.line(0, "auto_rollback_enabled", &rules.automatic.to_string());
+    page.line(0, "max_rollback_attempts", &rules.max_attempts.to_string());
+    page.line(0, "log_preservation_enabled", &rules.preserve_logs.to_string());
+    page.line(0, "monitoring_rules", &rules.list.len().to_string());
+    for rule in &rules.list {
+        page.line(1, &rule.id, &rule.condition.source);
+        let does = format!(
+            "{} {} level {}, priority {}",
+            rule.mode.name(),
+            rule.action.name(),
+            rule.level,
+            rule.priority
+        );
+        page.line(2, "does", &does);
+        let (times, of) = (rule.confirm.times, rule.confirm.of);
+        let lasting = shown_span(rule.lasting);
+        page.line(2, "when", &format!("met {times} of {of} times, for {lasting}"));
+        page.line(2, "cooldown", &shown_span(rule.cooldown));
+        page.line(2, "veto", &shown_span(rule.veto));
+        if let Some(unless) = &rule.unless {
+            page.line(2, "unless", &unless.source);
+        }
+    }
 }
 
 struct Page(Vec<String>);
@@ -67,6 +188,9 @@ fn target(page: &mut Page, config: &Config) {
     match &config.platform {
         Platform::None => page.line(0, "platform", "none"),
         Platform::Local { dir } => page.line(0, "platform.local.dir", &path(dir)),
+        Platform::Compose(compose) => project(page, compose),
+        Platform::Kubernetes(at) => namespace(page, at),
+        Platform::Frontend(site) => frontend(page, site),
     }
     match &config.traffic {
         None => page.line(0, "traffic", "none"),
@@ -74,9 +198,28 @@ fn target(page: &mut Page, config: &Config) {
             page.line(0, "traffic.proxy.control_url", &masked(control_url));
             page.line(0, "traffic.proxy.public_url", &masked(public_url));
         }
+        Some(Traffic::Fixed { public_url }) => {
+            page.line(0, "traffic.public_url", &masked(public_url));
+        }
+        Some(Traffic::Nginx(files)) => nginx(page, files),
+        Some(Traffic::Service(service)) => {
+            page.line(0, "traffic.service.name", &service.name);
+            page.line(0, "traffic.service.selector_key", &service.selector_key);
+            page.line(0, "traffic.service.public_url", &masked(&service.public_url));
+            page.line(0, "traffic.service.overlap", &service.overlap.to_string());
+        }
     }
     for (color, address) in &config.colors {
         page.line(0, &format!("colors.{color}.url"), &masked(&address.url));
+        if let Some(service) = &address.service {
+            page.line(0, &format!("colors.{color}.service"), service);
+        }
+        if let Some(deployment) = &address.deployment {
+            page.line(0, &format!("colors.{color}.deployment"), deployment);
+        }
+        for worker in &address.workers {
+            page.line(0, &format!("colors.{color}.workers"), worker);
+        }
     }
     match &config.database {
         None => page.line(0, "database", "none"),
@@ -84,7 +227,107 @@ fn target(page: &mut Page, config: &Config) {
             page.line(0, "database.sqlite.path", &path(file));
             page.optional("database.sqlite.migrations", migrations.as_deref());
         }
+        Some(Database::Postgres { url, service, migrations, wal_archive, repository }) => {
+            page.line(0, "database.postgres.url", url.shown());
+            page.line(0, "database.postgres.service", service.as_deref().unwrap_or("none"));
+            page.optional("database.postgres.migrations", migrations.as_deref());
+            page.optional("database.postgres.recovery.wal_archive", wal_archive.as_deref());
+            if let Some(host) = repository {
+                let at = "database.postgres.recovery.pgbackrest";
+                page.line(0, &format!("{at}.stanza"), &host.stanza);
+                page.line(0, &format!("{at}.data"), &path(&host.data));
+                page.optional(&format!("{at}.config"), host.config.as_deref());
+                page.line(0, &format!("{at}.stop"), &host.stop.join(" "));
+                page.line(0, &format!("{at}.start"), &host.start.join(" "));
+            }
+        }
     }
+}
+
+fn namespace(page: &mut Page, at: &KubeNamespace) {
+    let settings = &at.settings;
+    page.optional("platform.kubernetes.kubeconfig", settings.kubeconfig.as_deref());
+    let context = settings.context.as_deref().unwrap_or("the current one");
+    page.line(0, "platform.kubernetes.context", context);
+    page.line(0, "platform.kubernetes.namespace", &settings.namespace);
+    page.line(0, "platform.kubernetes.lock", &at.lock);
+    if let Some(one) = &at.workload {
+        page.line(0, "platform.kubernetes.workload", &one.name.to_string());
+        let canary = one.canary.as_ref().map(|canary| canary.by.to_string());
+        page.line(0, "platform.kubernetes.canary", canary.as_deref().unwrap_or("-"));
+    }
+}
+
+fn frontend(page: &mut Page, site: &FrontendSite) {
+    let mut line = |name: &str, value: &str| {
+        page.line(0, &format!("platform.frontend.{name}"), value);
+    };
+    match &site.store {
+        Store::Folder(dir) => line("dir", &path(dir)),
+        Store::S3(bucket) => {
+            line("s3.bucket", &bucket.name);
+            line("s3.endpoint", &masked(&bucket.endpoint));
+            line("s3.region", &bucket.region);
+        }
+    }
+    line("secret_key", if site.keys.is_some() { "***" } else { "none" });
+    let (before, after) = &site.site.versions;
+    line("versions", &format!("{before}{{version}}{after}"));
+    line("current", &site.site.current);
+    line("pointer", site.site.pointer.as_deref().unwrap_or("none"));
+    line("manifest", &site.site.manifest);
+    line("at_once", &site.site.at_once.to_string());
+    line("registry_url", &masked(site.registry_url.as_deref().unwrap_or("none")));
+    line("compatibility_url", &masked(site.compatibility_url.as_deref().unwrap_or("none")));
+    for url in &site.health_check_urls {
+        line("health_check_urls", &masked(url));
+    }
+    for name in &site.cloudfront {
+        line("cdn.cloudfront", name);
+    }
+    for purge in &site.purge {
+        line("cdn.purge", &masked(&purge.url));
+    }
+    line("cdn.paths", &site.paths.join(" "));
+    if let Some(mobile) = &site.mobile {
+        line("mobile.url", &masked(&mobile.url));
+        line("mobile.platforms", &mobile.platforms.join(" "));
+    }
+}
+
+fn redis(page: &mut Page, config: &Config) {
+    let Some(redis) = &config.redis else { return };
+    page.line(0, "redis.server", &redis.server.place());
+    page.line(0, "redis.service", redis.service.as_deref().unwrap_or("none"));
+}
+
+fn project(page: &mut Page, compose: &ComposeProject) {
+    page.line(0, "platform.compose.project", &compose.project);
+    page.line(0, "platform.compose.dir", &path(&compose.dir));
+    for file in &compose.files {
+        page.line(0, "platform.compose.files", &path(file));
+    }
+    page.line(0, "platform.compose.env_file", &path(&compose.env_file));
+    let tag = compose.tag_variable.as_deref().unwrap_or("none");
+    page.line(0, "platform.compose.tag_variable", tag);
+    let engine = compose.engine.as_deref().unwrap_or("of the environment");
+    page.line(0, "platform.compose.engine", engine);
+    for (name, address) in &compose.hosts {
+        page.line(0, &format!("platform.compose.hosts.{name}"), address);
+    }
+}
+
+fn nginx(page: &mut Page, files: &NginxFiles) {
+    page.line(0, "traffic.nginx.service", files.service.as_deref().unwrap_or("none"));
+    page.line(0, "traffic.nginx.include", &path(&files.include));
+    for (color, file) in &files.upstreams {
+        page.line(0, &format!("traffic.nginx.upstreams.{color}"), &path(file));
+    }
+    page.optional("traffic.nginx.page_include", files.page_include.as_deref());
+    page.optional("traffic.nginx.writers_include", files.writers_include.as_deref());
+    page.line(0, "traffic.nginx.public_url", &masked(&files.public_url));
+    let variable = files.active_variable.as_deref().unwrap_or("none");
+    page.line(0, "traffic.nginx.active_variable", variable);
 }
 
 fn times(page: &mut Page, config: &Config) {
@@ -93,10 +336,36 @@ fn times(page: &mut Page, config: &Config) {
     page.span("rollback.drain", rollback.drain);
     page.line(0, "rollback.gate_probes", &rollback.gate_probes.to_string());
     page.span("rollback.gate_every", rollback.gate_every);
+    page.span("rollback.gate_wait", rollback.gate_wait);
+    page.span("rollback.health_wait", rollback.health_wait);
     page.span("rollback.watch_window", rollback.watch_window);
     page.span("rollback.watch_every", rollback.watch_every);
     page.span("rollback.stop_grace", rollback.stop_grace);
-    page.line(0, "rollback.max_workers", &rollback.max_workers.to_string());
+    page.span("rollback.good_response", rollback.good_response);
+    for (name, count) in [
+        ("max_workers", rollback.max_workers),
+        ("parallel_operations", rollback.parallel_operations),
+        ("connection_pool_size", rollback.connection_pool_size),
+    ] {
+        page.line(0, &format!("rollback.{name}"), &count.to_string());
+    }
+    page.span("rollback.connection_timeout", rollback.connection_timeout);
+    for (name, service) in &config.services {
+        let options = &service.options;
+        let text = format!(
+            "{}, {} instances, {} at a time, {} between two batches, well within {}",
+            service.strategy.name(),
+            service.instances.len(),
+            options.batch_size,
+            shown_span(options.batch_delay),
+            shown_span(options.validation)
+        );
+        page.line(0, &format!("services.{name}"), &text);
+    }
+    if !rollback.two_person.is_empty() {
+        let levels: Vec<String> = rollback.two_person.iter().map(u8::to_string).collect();
+        page.line(0, "rollback.two_person", &levels.join(", "));
+    }
     page.span("windows.span", config.windows.span);
     page.span("windows.sustain", config.windows.sustain);
     page.line(0, "windows.min_samples", &config.windows.min_samples.to_string());
@@ -116,12 +385,26 @@ fn check(page: &mut Page, spec: &CheckSpec) {
             page.line(2, "expect", line.text());
         }
     }
+    if let Some(thresholds) = spec.kind.thresholds() {
+        for (name, range) in [("warning", thresholds.warning), ("critical", thresholds.critical)] {
+            if let Some(range) = range {
+                page.line(2, name, &range.to_string());
+            }
+        }
+    }
+    if let Some(clear) = spec.clear {
+        page.line(2, "alarm", &format!("stays until {clear}"));
+    }
+    if spec.attempts > 1 {
+        page.line(2, "attempts", &spec.attempts.to_string());
+    }
     let role = &spec.role;
     let mut counts = vec![if role.critical { "critical" } else { "not critical" }];
     counts.extend(role.counts_requests.then_some("counts requests"));
     counts.extend(role.database.then_some("database"));
     counts.extend(role.corruption.then_some("corruption marker"));
-    counts.extend((!spec.live).then_some("not live"));
+    counts.extend((!spec.enabled).then_some("off"));
+    counts.extend((spec.enabled && !spec.live).then_some("not live"));
     page.line(2, "service", &format!("{} ({})", role.service, counts.join(", ")));
     page.line(
         2,
@@ -135,9 +418,12 @@ fn check(page: &mut Page, spec: &CheckSpec) {
         ),
     );
     let policy = &spec.policy;
-    let window = policy
-        .fail_window
-        .map_or_else(String::new, |(failures, of)| format!(" or {failures} of {of}"));
+    let window = policy.fail_window.map_or_else(String::new, |window| match window {
+        FailWindow::Of { failures, of } => format!(" or {failures} of {of}"),
+        FailWindow::Within { failures, span } => {
+            format!(" or {failures} within {}", shown_span(span))
+        }
+    });
     page.line(
         2,
         "fails",

@@ -1,10 +1,12 @@
-//! `${NAME}`, `$${literal}`, `{file: …}`, `{credential: …}`: values that are not in the file.
+//! `${NAME}`, `$${literal}`, `{file: …}`, `{credential: …}`: values that are not in the file. A
+//! variable is that of the environment, else that of the Compose project's own file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::adapters::secret::{Secret, masked};
 
 use super::check::Item;
+use super::credentials::Origin;
 use super::file;
 use super::node::Value;
 use super::problem::did_you_mean;
@@ -17,14 +19,25 @@ impl Item<'_> {
     /// `***`.
     pub(super) fn secret(&self) -> Option<Secret> {
         if let Value::Map(_) = self.node.value {
-            return self.kept_elsewhere().map(Secret::new);
+            let kept = self.kept_elsewhere()?;
+            self.desk.secrets.borrow_mut().push(kept.clone());
+            return Some(Secret::new(kept));
         }
         let (value, shown) = self.expanded()?;
+        self.desk.secrets.borrow_mut().extend(super::telling::within(&value));
         if value.trim().is_empty() {
             self.wrong("is empty");
             return None;
         }
         Some(Secret::parts(value, &shown))
+    }
+
+    /// A text that is secret as a whole, wherever it comes from and whatever it is called: it is
+    /// taken out of all that is kept.
+    pub(super) fn key(&self) -> Option<Secret> {
+        let secret = self.secret()?;
+        self.desk.secrets.borrow_mut().push(secret.reveal().to_owned());
+        Some(Secret::new(secret.reveal()))
     }
 
     /// The scalar with the environment's values in place of `${NAME}`, and once more with `***`
@@ -73,7 +86,20 @@ impl Item<'_> {
         }
         let environment = self.desk.environment;
         let found = environment.get(name);
-        if found.is_none() {
+        if let Some(value) = found {
+            self.desk.used(self, Origin::Variable(name.to_owned()), value);
+            if super::telling::may_be_secret(name, &self.path) {
+                self.desk.secrets.borrow_mut().push(value.to_owned());
+            }
+        } else if let Some((path, value)) = self.of_project(name) {
+            self.desk.used(self, Origin::File(path.clone()), value);
+            if super::telling::may_be_secret(name, &self.path) {
+                self.desk.secrets.borrow_mut().push(value.clone());
+            }
+            return Some(value);
+        } else if environment.is_without_secrets() {
+            return Some("unset");
+        } else {
             let why = if environment.has(name) { "is empty" } else { "is not set" };
             let hint = match did_you_mean(name, environment.names()) {
                 Some(meant) => format!("did you mean ${{{meant}}}?"),
@@ -84,6 +110,12 @@ impl Item<'_> {
             self.wrong_with(&format!("the variable {name} {why}"), hint);
         }
         found
+    }
+
+    /// What the file of the Compose project's variables says.
+    fn of_project(&self, name: &str) -> Option<(&PathBuf, &String)> {
+        let (path, variables) = self.desk.project.get()?;
+        Some((path, variables.get(name)?))
     }
 
     /// `{file: …}` or `{credential: …}`.
@@ -98,7 +130,11 @@ impl Item<'_> {
             }
             (None, Some(credential)) => {
                 let name = credential.raw()?;
-                let Some(dir) = self.desk.environment.get("CREDENTIALS_DIRECTORY") else {
+                let dir = self.desk.environment.get("CREDENTIALS_DIRECTORY");
+                if dir.is_none() && self.desk.environment.is_without_secrets() {
+                    return Some("unset".to_owned());
+                }
+                let Some(dir) = dir else {
                     credential.wrong_with(
                         "there are no credentials: CREDENTIALS_DIRECTORY is not set",
                         "start under systemd with LoadCredential=, or use {file: …}",
@@ -125,6 +161,9 @@ impl Item<'_> {
     fn read_secret(&self, path: &Path) -> Option<String> {
         let contents = match file::read(path, LIMIT) {
             Ok(contents) => contents,
+            Err(_) if self.desk.environment.is_without_secrets() => {
+                return Some("unset".to_owned());
+            }
             Err(problem) => {
                 self.wrong(&format!("{}: {}", path.display(), problem.message));
                 return None;
@@ -139,6 +178,9 @@ impl Item<'_> {
         let text = text.filter(|text| !text.is_empty());
         if text.is_none() {
             self.wrong(&format!("{} holds no text", path.display()));
+        }
+        if let Some(text) = &text {
+            self.desk.used(self, Origin::File(path.to_owned()), text);
         }
         text
     }

@@ -1,75 +1,18 @@
 //! The sections of a file beside its checks.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::ids::Color;
 use crate::model::signal::Windows;
 
-use super::check::{Item, Table};
-use super::kinds::address;
-use super::unused;
-use super::{
-    ColorAddress, Database, HelpSettings, LogSource, Platform, RollbackSettings, Traffic,
-    did_you_mean,
-};
+use super::check::{Desk, Table};
+use super::node::Position;
+use super::{HelpSettings, RollbackSettings};
 
 const NONE: Duration = Duration::ZERO;
 const TENTH: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
-
-/// `platform: {local: {dir: .}}`.
-pub(super) fn platform(root: &mut Table<'_>) -> Platform {
-    let Some((name, item)) = choice(root, "platform", &["local"], &unused::PLATFORMS) else {
-        return Platform::None;
-    };
-    let Some(mut table) = item.table().filter(|_| name == "local") else {
-        return Platform::None;
-    };
-    let dir = table.need("dir").and_then(|item| item.path());
-    table.finish();
-    dir.map_or(Platform::None, |dir| Platform::Local { dir })
-}
-
-/// `traffic: {proxy: {control_url: …, public_url: …}}`.
-pub(super) fn traffic(root: &mut Table<'_>) -> Option<Traffic> {
-    let (_, item) = choice(root, "traffic", &["proxy"], &unused::TRAFFIC)?;
-    let mut table = item.table()?;
-    let control_url = url(&mut table, "control_url");
-    let public_url = url(&mut table, "public_url");
-    table.finish();
-    Some(Traffic::Proxy { control_url: control_url?, public_url: public_url? })
-}
-
-/// `colors: {blue: {url: …}, green: {url: …}}`.
-pub(super) fn colors(root: &mut Table<'_>) -> BTreeMap<Color, ColorAddress> {
-    let mut colors = BTreeMap::new();
-    let Some(mut table) = root.table("colors") else {
-        return colors;
-    };
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
-    for name in names {
-        let Some(item) = table.take(&name) else {
-            continue;
-        };
-        let good = !name.is_empty()
-            && name.len() <= 32
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if !good {
-            item.wrong_with(&format!("{name:?} is not a name"), "use letters, digits, _ and -");
-            continue;
-        }
-        let Some(mut color) = item.table() else {
-            continue;
-        };
-        let found = url(&mut color, "url");
-        color.finish();
-        colors.extend(found.map(|url| (Color(name), ColorAddress { url })));
-    }
-    colors
-}
 
 /// `help_test: {paths: […], requests: 20}`.
 pub(super) fn help_test(root: &mut Table<'_>) -> HelpSettings {
@@ -104,57 +47,31 @@ pub(super) fn file(root: &mut Table<'_>, key: &str) -> Option<PathBuf> {
     path
 }
 
-/// `database: {sqlite: {path: …, migrations: …}}`.
-pub(super) fn database(root: &mut Table<'_>) -> Option<Database> {
-    let (_, item) = choice(root, "database", &["sqlite"], &unused::DATABASES)?;
-    let mut table = item.table()?;
-    let path = table.need("path").and_then(|item| item.path());
-    let migrations = table.path("migrations");
-    table.finish();
-    Some(Database::Sqlite { path: path?, migrations })
-}
-
-/// `log_sources: [{source: …, path: …}]`.
-pub(super) fn log_sources(root: &mut Table<'_>) -> Vec<LogSource> {
-    let mut sources: Vec<LogSource> = Vec::new();
-    for item in root.list("log_sources") {
-        let Some(mut table) = item.table() else {
-            continue;
-        };
-        let name = table.need("source").and_then(|name| {
-            let text = name.text()?;
-            if text.len() > 64 || text.contains(|c: char| c == '/' || c.is_control()) {
-                name.wrong(&format!("{text:?} is not a name"));
-                return None;
-            }
-            if sources.iter().any(|known| known.source == text) {
-                name.wrong_with(
-                    &format!("{text:?} is the name of another source"),
-                    "give each its own",
-                );
-                return None;
-            }
-            Some(text)
-        });
-        let path = table.need("path").and_then(|item| item.path());
-        table.finish();
-        sources.extend(name.zip(path).map(|(source, path)| LogSource { source, path }));
-    }
-    sources
-}
-
-/// `rollback: {…}` and `ROLLBACK_MAX_WORKERS`, which wins.
-pub(super) fn rollback(root: &mut Table<'_>) -> RollbackSettings {
-    let mut settings = RollbackSettings {
+/// What holds where nothing is said: the documents' times and numbers.
+fn documented() -> RollbackSettings {
+    RollbackSettings {
         keep_failed_up: SECOND * 120,
         drain: SECOND * 30,
         gate_probes: 3,
         gate_every: SECOND * 10,
+        gate_wait: SECOND * 30,
         watch_window: SECOND * 900,
         watch_every: SECOND * 10,
         stop_grace: SECOND * 30,
+        health_wait: SECOND * 300,
+        health_every: SECOND * 5,
+        good_response: Duration::from_millis(500),
         max_workers: 4,
-    };
+        parallel_operations: 1,
+        connection_pool_size: 64,
+        connection_timeout: SECOND * 10,
+        two_person: Vec::new(),
+    }
+}
+
+/// `rollback: {…}` and the `ROLLBACK_…` variables, which win.
+pub(super) fn rollback(root: &mut Table<'_>) -> RollbackSettings {
+    let mut settings = documented();
     if let Some(mut table) = root.table("rollback") {
         let mut span = |stem: &str, low: Duration, field: &mut Duration| {
             *field = table.span(stem, low, DAY).unwrap_or(*field);
@@ -162,33 +79,93 @@ pub(super) fn rollback(root: &mut Table<'_>) -> RollbackSettings {
         span("keep_failed_up", NONE, &mut settings.keep_failed_up);
         span("drain", NONE, &mut settings.drain);
         span("gate_every", TENTH, &mut settings.gate_every);
+        span("gate_wait", SECOND, &mut settings.gate_wait);
         span("watch_window", NONE, &mut settings.watch_window);
         span("watch_every", TENTH, &mut settings.watch_every);
         span("stop_grace", NONE, &mut settings.stop_grace);
+        span("health_wait", SECOND, &mut settings.health_wait);
+        span("health_every", TENTH, &mut settings.health_every);
+        span("good_response", Duration::from_millis(1), &mut settings.good_response);
         let probes = table.count("gate_probes", 1, 100);
         settings.gate_probes = probes.unwrap_or(settings.gate_probes);
         if let Some(workers) = table.count("max_workers", 1, 64) {
             settings.max_workers = workers as usize;
         }
+        if let Some(count) = table.count("parallel_operations", 1, 64) {
+            settings.parallel_operations = count as usize;
+        }
+        if let Some(count) = table.count("connection_pool_size", 1, 1000) {
+            settings.connection_pool_size = count as usize;
+        }
+        let limit = table.span("connection_timeout", SECOND, DAY);
+        settings.connection_timeout = limit.unwrap_or(settings.connection_timeout);
+        let levels = table.list("two_person");
+        let levels = levels.iter().filter_map(|level| level.count(1, 3));
+        settings.two_person = levels.filter_map(|level| u8::try_from(level).ok()).collect();
         table.finish();
     }
-    if let Some(text) = root.desk.environment.max_workers() {
-        match text.parse::<usize>().ok().filter(|n| (1..=64).contains(n)) {
-            Some(workers) => {
-                settings.max_workers = workers;
-                root.desk.note(format!(
-                    "rollback.max_workers {workers} comes from ROLLBACK_MAX_WORKERS"
-                ));
+    from_environment(root, &mut settings);
+    settings
+}
+
+fn from_environment(root: &Table<'_>, settings: &mut RollbackSettings) {
+    let desk = root.desk;
+    let number = |name: &str, key: &str, high: usize, now: usize| {
+        limit(desk, name, key, high).unwrap_or(now)
+    };
+    settings.max_workers =
+        number("ROLLBACK_MAX_WORKERS", "rollback.max_workers", 64, settings.max_workers);
+    settings.parallel_operations = number(
+        "ROLLBACK_PARALLEL_OPERATIONS",
+        "rollback.parallel_operations",
+        64,
+        settings.parallel_operations,
+    );
+    settings.connection_pool_size = number(
+        "ROLLBACK_CONNECTION_POOL_SIZE",
+        "rollback.connection_pool_size",
+        1000,
+        settings.connection_pool_size,
+    );
+    let seconds = limit(desk, "ROLLBACK_CONNECTION_TIMEOUT", "rollback.connection_timeout", 86_400);
+    if let Some(seconds) = seconds {
+        settings.connection_timeout = Duration::from_secs(seconds as u64);
+    }
+    if let Some(text) = root.desk.environment.level1_timeout() {
+        match text.parse::<u32>().ok().filter(|seconds| (1..=86_400).contains(seconds)) {
+            Some(seconds) => {
+                settings.gate_wait = SECOND * seconds;
+                root.desk.note(format!("rollback.gate_wait {seconds}s comes from LEVEL1_TIMEOUT"));
             }
             None => root.desk.problem(
                 root.at,
-                "rollback.max_workers",
-                &format!("ROLLBACK_MAX_WORKERS is {text:?}, not a number between 1 and 64"),
+                "rollback.gate_wait",
+                &format!("LEVEL1_TIMEOUT is {text:?}, not a number of seconds"),
                 Some("unset it or set it to a number".into()),
             ),
         }
     }
-    settings
+}
+
+/// `ROLLBACK_BATCH_SIZE`: instances of a service at a time.
+pub(super) fn batch_size(desk: &Desk<'_>) -> Option<usize> {
+    limit(desk, "ROLLBACK_BATCH_SIZE", "services.*.batch_size", 1000)
+}
+
+/// A number of the environment, which wins over the file and is noted.
+fn limit(desk: &Desk<'_>, name: &str, key: &str, high: usize) -> Option<usize> {
+    let text = desk.environment.limit(name)?;
+    let number = text.parse::<usize>().ok().filter(|n| (1..=high).contains(n));
+    match number {
+        Some(number) => desk.note(format!("{key} {number} comes from {name}")),
+        None => desk.problem(
+            Position::default(),
+            key,
+            &format!("{name} is {text:?}, not a number between 1 and {high}"),
+            Some("unset it or set it to a number".into()),
+        ),
+    }
+    number
 }
 
 /// `windows: {span: 30s, min_samples: 20, sustain: 10s}`.
@@ -209,46 +186,4 @@ pub(super) fn windows(root: &mut Table<'_>) -> Windows {
     }
     table.finish();
     windows
-}
-
-/// A section that holds one key which says what it is. One that comes later is noted.
-fn choice<'a>(
-    root: &mut Table<'a>,
-    key: &str,
-    known: &[&str],
-    later: &[&str],
-) -> Option<(String, Item<'a>)> {
-    let item = root.take(key)?;
-    let mut table = item.table()?;
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
-    let [name] = names.as_slice() else {
-        item.wrong_with(
-            &format!("holds {} keys, one is expected", names.len()),
-            format!("it is one of {}", known.join(", ")),
-        );
-        return None;
-    };
-    if later.contains(&name.as_str()) {
-        root.desk.note(format!("not used yet: {}", table.below(name)));
-        return None;
-    }
-    if !known.contains(&name.as_str()) {
-        let all = known.iter().chain(later).copied();
-        let hint = match did_you_mean(name, all) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => format!("it is one of {}", known.join(", ")),
-        };
-        let at = table.keys().next().map_or(table.at, |key| key.at);
-        let message = "is not known here";
-        root.desk.problem(at, &table.below(name), message, Some(hint));
-        return None;
-    }
-    let inner = table.take(name)?;
-    Some((name.clone(), inner))
-}
-
-fn url(table: &mut Table<'_>, key: &str) -> Option<String> {
-    let item = table.need(key)?;
-    let (url, _) = address(&item)?;
-    Some(url.reveal().trim_end_matches('/').to_owned())
 }

@@ -2,81 +2,60 @@
 //! that nothing reads them. Every other unknown key is an error.
 
 /// Keys of the file as a whole.
-pub(super) const SECTIONS: [&str; 22] = [
-    // P-16, 000 and 001: the monitor's own switches.
-    "rollback_enabled",
-    "log_preservation_enabled",
-    "system_resource_thresholds",
-    "monitoring_rules",
-    "notification_templates",
+pub(super) const SECTIONS: [&str; 7] = [
+    // 000 and 001: what tells people.
     "advanced",
     // 002: the configuration of the rollback itself.
-    "max_rollback_attempts",
     "health_check_timeout",
-    "backup_retention_days",
-    "notification_channels",
-    "auto_rollback_enabled",
     "cross_repo_coordination",
-    // 001: targets; 004: Prometheus alerts.
-    "targets",
-    "groups",
     // Ours, of later issues.
-    "share",
-    "witness",
-    "on",
     "slo",
     "playbooks",
-    "maintenance",
     "ui",
     "spool",
 ];
 
 /// Keys of a check of any kind.
-pub(super) const OF_A_CHECK: [&str; 8] = [
-    "metadata",
-    "attempts",
-    "clear_below",
-    "depends_on",
-    "unknown_after",
-    "tags",
-    "description",
-    "enabled",
-];
+pub(super) const OF_A_CHECK: [&str; 3] = ["metadata", "tags", "description"];
 
 /// Kinds of checks that load and read `unknown: skipped` until they are built.
-pub(super) const KINDS: [&str; 23] = [
-    "system_resource",
+pub(super) const KINDS: [&str; 12] = [
     "application_metric",
     "error_rate",
     "response_time",
     "throughput",
-    "dns",
     "icmp",
-    "tls_cert",
-    "redis",
     "neo4j",
     "s3_object",
     "cdn_asset",
-    "process",
-    "systemd_unit",
-    "container",
-    "kubernetes",
-    "prometheus",
-    "log_pattern",
     "migration",
     "replication_lag",
     "smoke_test",
     "push",
-    "disk",
 ];
 
 /// Kinds of checks that are built.
-pub(super) const BUILT: [&str; 5] =
-    ["http_response", "tcp", "file", "custom", "database_connection"];
+pub(super) const BUILT: [&str; 15] = [
+    "http_response",
+    "tcp",
+    "file",
+    "custom",
+    "database_connection",
+    "system_resource",
+    "process",
+    "systemd_unit",
+    "log_pattern",
+    "prometheus",
+    "dns",
+    "tls_cert",
+    "redis",
+    "container",
+    "kubernetes",
+];
 
 /// Platforms, movers of traffic and databases that come later.
-pub(super) const PLATFORMS: [&str; 4] = ["docker", "compose", "kubernetes", "systemd"];
+pub(super) const PLATFORMS: [&str; 1] = ["systemd"];
 /// See [`PLATFORMS`].
-pub(super) const TRAFFIC: [&str; 4] = ["nginx", "haproxy", "kubernetes", "compose"];
+pub(super) const TRAFFIC: [&str; 1] = ["haproxy"];
 /// See [`PLATFORMS`].
-pub(super) const DATABASES: [&str; 4] = ["postgres", "postgresql", "redis", "neo4j"];
+pub(super) const DATABASES: [&str; 2] = ["redis", "neo4j"];

@@ -12,28 +12,38 @@ use tokio::sync::watch;
 
 use crate::adapters::Error;
 use crate::clock::Clock;
+use crate::model::ids::Digest;
 
 use super::app_log::{AppLog, Level};
+use super::damage;
 use super::database;
 use super::disk::read_json;
 use super::fault::{Fault, Picker, Share};
-use super::http::{Answer, answer, json, refusal};
+use super::files::database_of;
+use super::http::{Answer, answer, gather, json, refusal};
 use super::layout::{Color, Layout, Release};
+use super::writes::{self, Order, Table};
 
 /// How long one look at the database may take.
 const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+/// The largest order to save something, in bytes.
+const ORDER_LIMIT: usize = 64 * 1024;
 
 /// One version of the service.
 #[derive(Debug)]
 pub struct App {
     layout: Layout,
     release: Release,
+    /// Seven characters over the settings that it began with.
+    config: Option<String>,
     clock: Clock,
     since: Instant,
     log: AppLog,
     faults: watch::Receiver<Option<Fault>>,
     /// One for each table: a pattern over all of them would always meet the same one.
     pickers: Mutex<HashMap<&'static str, Picker>>,
+    /// One write at a time.
+    saving: tokio::sync::Mutex<()>,
     good: AtomicU64,
     failed: AtomicU64,
     micros: AtomicU64,
@@ -50,11 +60,15 @@ impl App {
         Ok(Self {
             layout: layout.clone(),
             release: read_json(&layout.of(color, "release.json"))?,
+            config: std::fs::read(layout.of(color, "app.yaml"))
+                .ok()
+                .map(|bytes| Digest::of(&bytes).short()),
             clock: clock.clone(),
             since: Instant::now(),
             log: AppLog::open(&layout.of(color, "app.log"))?,
             faults,
             pickers: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
             good: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             micros: AtomicU64::new(0),
@@ -72,19 +86,35 @@ impl App {
     }
 
     /// Answers one request, as well as its fault lets it.
-    pub async fn answer(&self, request: &Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
         let began = Instant::now();
         let fault = *self.faults.borrow();
         match fault {
             Some(Fault::Latency(by)) => self.clock.sleep(by).await,
             Some(Fault::Hang) => self.hang().await,
-            Some(Fault::Crash | Fault::Errors(_) | Fault::DbDown) | None => {}
+            Some(
+                Fault::Crash
+                | Fault::Errors(_)
+                | Fault::DbDown
+                | Fault::BadConfig
+                | Fault::Leak
+                | Fault::TableDropped
+                | Fault::Corruption
+                | Fault::BadMigration(_)
+                | Fault::DestructiveUp,
+            )
+            | None => {}
         }
-        let id = request_id(request);
-        let path = request.uri().path();
-        let mut answer = match *request.method() {
-            Method::GET | Method::HEAD => self.route(path, &id, fault).await,
-            _ => refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered"),
+        let id = request_id(&request);
+        let (request, body) = request.into_parts();
+        let path = request.uri.path();
+        let mut answer = match (&request.method, Table::of_path(path)) {
+            (&Method::GET | &Method::HEAD, _) => self.route(path, &id, fault).await,
+            (&Method::POST, Some(table)) => self.save(table, body, &id).await,
+            _ => refusal(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "only GET is answered, and POST of sessions and documents",
+            ),
         };
         let took = began.elapsed();
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -94,7 +124,7 @@ impl App {
         count.fetch_add(1, Ordering::Relaxed);
         let level = if status.is_server_error() { Level::Warn } else { Level::Info };
         let ms = took.as_secs_f64() * 1000.0;
-        let message = format!("{} {path} {} {ms:.1} ms", request.method(), status.as_u16());
+        let message = format!("{} {path} {} {ms:.1} ms", request.method, status.as_u16());
         self.log(level, &id, &message);
         if let Ok(id) = id.parse() {
             answer.headers_mut().insert("x-request-id", id);
@@ -125,14 +155,17 @@ impl App {
 
     async fn status(&self, fault: Option<Fault>) -> Answer {
         let schema = self.schema().await;
+        let damaged = damage::marked(&self.layout);
         let many_errors = matches!(fault, Some(Fault::Errors(share)) if share >= Share::HALF);
         let Release { version, color } = &self.release;
         json(
             StatusCode::OK,
             &json!({
-                "overall_ready": schema.is_ok() && !many_errors,
+                "overall_ready": schema.is_ok() && !many_errors && damaged.is_none(),
+                "reason": damaged,
                 "environment": color,
                 "version": version,
+                "config": self.config,
                 "schema": schema.as_ref().ok(),
                 "database": schema.as_ref().map_or_else(String::as_str, |_| "ok"),
                 "uptime_seconds": self.since.elapsed().as_secs(),
@@ -170,7 +203,7 @@ impl App {
                 "preferences::parse (src/preferences/parse.rs:88)",
             );
         }
-        let path = self.layout.database();
+        let path = database_of(&self.layout, self.release.color);
         let reading = database::rows(&path, table, &self.release.version);
         match self.clock.timeout(DATABASE_LIMIT, reading).await {
             Ok(Ok(rows)) => {
@@ -188,6 +221,45 @@ impl App {
         }
     }
 
+    async fn save(&self, table: Table, body: Incoming, id: &str) -> Answer {
+        let gathered = gather(body, ORDER_LIMIT).await;
+        let read = gathered
+            .and_then(|body| serde_json::from_slice::<Order>(&body).map_err(|e| e.to_string()));
+        let order = match read {
+            Ok(order) => order,
+            Err(e) => {
+                let why = format!("could not read what to save in {}: {e}", table.word());
+                return refusal(StatusCode::BAD_REQUEST, &why);
+            }
+        };
+        let path = database_of(&self.layout, self.release.color);
+        let now = self.clock.now();
+        let saving = async {
+            let _alone = self.saving.lock().await;
+            writes::save(&path, &self.release.version, table, &order, now).await
+        };
+        let place = "database::save (src/database.rs:94)";
+        match self.clock.timeout(DATABASE_LIMIT, saving).await {
+            Ok(Ok(row)) => {
+                let color = self.release.color;
+                json(StatusCode::CREATED, &json!({"environment": color, "id": row}))
+            }
+            Ok(Err(e)) => self.broke(id, &e, place),
+            Err(_) => {
+                let table = table.word();
+                let why =
+                    format!("could not save in {table}: the database gave no answer in 2.0 s");
+                self.broke(id, &why, place)
+            }
+        }
+    }
+
+    /// Waits for the write in hand and lets no other begin: an app that ends in the middle of one
+    /// would leave a journal that readers cannot roll back.
+    pub async fn between_writes(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.saving.lock().await
+    }
+
     fn broke(&self, id: &str, why: &str, place: &str) -> Answer {
         let trace = format!(
             "{why}\n    at {place}\n    at users::list (src/users/list.rs:41)\n    \
@@ -198,7 +270,7 @@ impl App {
     }
 
     async fn schema(&self) -> Result<i64, String> {
-        let path = self.layout.database();
+        let path = database_of(&self.layout, self.release.color);
         let reading = database::schema(&path);
         match self.clock.timeout(DATABASE_LIMIT, reading).await {
             Ok(read) => read,

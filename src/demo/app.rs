@@ -18,6 +18,12 @@ use super::layout::{Color, Layout};
 
 /// How long requests in flight may take to finish after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
+/// How much the fault `leak` takes at once, in bytes.
+const LEAK: usize = 2 * 1024 * 1024;
+/// How often it takes that.
+const LEAK_EVERY: Duration = Duration::from_millis(250);
+/// How many times at most.
+const LEAK_LIMIT: usize = 90;
 /// The exit code of the fault `crash`: what a shell shows for an aborted process.
 pub const CRASHED: u8 = 134;
 
@@ -41,7 +47,7 @@ pub async fn run(
     let answering = app.clone();
     let serving = http::serve(listener, stopped, GRACE, clock, move |request| {
         let app = answering.clone();
-        async move { app.answer(&request).await }
+        async move { app.answer(request).await }
     });
     let stopping = async {
         told.await;
@@ -51,11 +57,12 @@ pub async fn run(
     };
     tokio::select! {
         biased;
-        () = crash(faults) => {
+        _ended = crash(faults.clone(), &app) => {
             app.log(Level::Error, "-", CRASH);
             return Ok(CRASHED);
         }
         () = switch.follow(clock.clone()) => {}
+        () = leak(faults, clock) => {}
         () = stopping => {}
         () = serving => {}
     }
@@ -64,9 +71,28 @@ pub async fn run(
     Ok(0)
 }
 
-async fn crash(mut faults: watch::Receiver<Option<Fault>>) {
+async fn crash(
+    mut faults: watch::Receiver<Option<Fault>>,
+    app: &App,
+) -> tokio::sync::MutexGuard<'_, ()> {
     if faults.wait_for(|fault| *fault == Some(Fault::Crash)).await.is_err() {
         std::future::pending::<()>().await;
+    }
+    app.between_writes().await
+}
+
+/// Takes memory while the fault lasts and never gives it back.
+async fn leak(mut faults: watch::Receiver<Option<Fault>>, clock: &Clock) {
+    let mut taken: Vec<Vec<u8>> = Vec::new();
+    loop {
+        if faults.wait_for(|fault| *fault == Some(Fault::Leak)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if taken.len() < LEAK_LIMIT {
+            // Written to, for memory that was only asked for is not resident.
+            taken.push(vec![1; LEAK]);
+        }
+        clock.sleep(LEAK_EVERY).await;
     }
 }
 

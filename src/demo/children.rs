@@ -14,7 +14,7 @@ use crate::adapters::{Error, Kind};
 use crate::clock::Clock;
 use crate::text::SafeText;
 
-use super::disk::{read_json, write_json};
+use super::disk::{read_json, replace, write_json};
 use super::layout::{Layout, ProcessFile};
 use super::role::start;
 
@@ -37,6 +37,8 @@ pub fn announce(
     let identity = Identity::of(std::process::id()).ok_or_else(|| {
         Error::new(Kind::Local, "could not find this process: /proc has no entry of it")
     })?;
+    let pid = layout.at(name).join("pid");
+    replace(&pid, format!("{}\n", identity.pid).as_bytes())?;
     let file = ProcessFile { identity, address, command };
     write_json(&layout.process(name), &file)
 }
@@ -73,7 +75,7 @@ const READY_LIMIT: Duration = Duration::from_secs(10);
 /// How often a waiting starter looks.
 const READY_EVERY: Duration = Duration::from_millis(20);
 
-/// Starts `blue`, `green`, `proxy` or `traffic` and waits until it has said where it answers.
+/// Starts a process of the stack by its name and waits until it has said who it is.
 pub async fn start_ready(
     layout: &Layout,
     name: &str,

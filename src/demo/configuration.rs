@@ -24,15 +24,18 @@ environment: demo
 production: false
 state_dir: state
 restore_points: backups
+backup: {files: [.env, config/app.yaml], data: data/files}
+corruption_marker: data/corruption_detected
 deploys: {file: deploys.jsonl}
 platform: {local: {dir: .}}
 traffic: {proxy: {control_url: "http://127.0.0.1:{CONTROL}", public_url: "http://127.0.0.1:{PUBLIC}"}}
 colors: {blue: {url: "http://127.0.0.1:{BLUE}"}, green: {url: "http://127.0.0.1:{GREEN}"}}
 help_test: {paths: [/api/v1/users, /api/v1/documents, /api/v1/sessions], requests: 20}
 fence: {file: fence.json}
+deployment_lock: {file: deployment-emergency-stop}
 database: {sqlite: {path: data/app.db, migrations: migrations}}
-log_sources: [{source: green, path: green/app.log}, {source: blue, path: blue/app.log}, {source: proxy, path: proxy.log}]
-rollback: {keep_failed_up_seconds: 5, drain_seconds: 5, gate_probes: 3, gate_every_seconds: 1, watch_window_seconds: 20, watch_every_seconds: 1}
+log_sources: [{source: green, path: green/app.log}, {source: blue, path: blue/app.log}, {source: proxy, path: proxy.log}, {source: green-worker, path: green-worker/worker.log}, {source: blue-worker, path: blue-worker/worker.log}]
+rollback: {keep_failed_up_seconds: 5, drain_seconds: 5, gate_probes: 3, gate_every_seconds: 1, watch_window_seconds: 20, watch_every_seconds: 1, health_wait_seconds: 60, health_every_seconds: 1}
 
 health_checks:
   - check_id: api
@@ -53,6 +56,19 @@ health_checks:
     samples_per_run: 5
     interval_seconds: 2
     timeout_seconds: 2
+  # Writes for real. 503: writers are held, which is nobody's failure.
+  - check_id: api_write
+    service: app
+    name: Sessions are saved through the proxy
+    check_type: http_response
+    method: POST
+    endpoint_url: "http://127.0.0.1:{PUBLIC}/api/v1/sessions"
+    headers: {content-type: application/json}
+    body: '{"user": 1}'
+    expected_status: [201, 503]
+    counts_requests: false
+    interval_seconds: 2
+    timeout_seconds: 3
   - check_id: api_health
     service: app
     name: Health through the proxy
@@ -100,6 +116,14 @@ health_checks:
     query: "SELECT count(*) FROM users"
     interval_seconds: 2
     timeout_seconds: 2
+  - check_id: database_sessions
+    service: database
+    name: Sessions can be read
+    check_type: database_connection
+    endpoint_url: "sqlite:data/app.db"
+    query: "SELECT count(*) FROM sessions"
+    interval_seconds: 2
+    timeout_seconds: 2
   - check_id: proxy_port
     service: proxy
     name: Proxy accepts connections
@@ -115,6 +139,17 @@ health_checks:
     expect: ["absent"]
     interval_seconds: 2
     timeout_seconds: 2
+  - check_id: green_memory
+    service: green
+    name: Memory of green, MiB
+    check_type: process
+    pid_file: green/pid
+    min_count: 0
+    value: memory
+    threshold_warning: 120
+    interval_seconds: 2
+    timeout_seconds: 2
+    critical: false
   - check_id: disk
     service: host
     name: Disk used, per cent
@@ -153,6 +188,6 @@ mod tests {
             let seconds = |key: &str| check[key].as_u64().unwrap();
             assert!(seconds("timeout_seconds") <= 2 * seconds("interval_seconds"), "{id}");
         }
-        assert_eq!(ids.len(), 10);
+        assert_eq!(ids.len(), 13);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::adapters::{Error, Kind};
@@ -16,6 +16,19 @@ pub async fn reading(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
+        .busy_timeout(BUSY_LIMIT)
+        .connect()
+        .await
+}
+
+/// Opens the database to change it; where there is none, none is made.
+pub async fn changing(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Delete)
+        // A killed process loses nothing by it, and a row costs no sync: on a busy machine the
+        // stack would else fail by its own disk and not by its fault.
+        .synchronous(SqliteSynchronous::Off)
         .busy_timeout(BUSY_LIMIT)
         .connect()
         .await
@@ -65,11 +78,11 @@ pub async fn rows(path: &Path, table: &str, version: &str) -> Result<Vec<String>
     let before_preferences = version.starts_with("v2.4.");
     let query = match table {
         "users" if before_preferences => {
-            "SELECT json_object('id', id, 'name', name, 'email', email) FROM users \
-             ORDER BY id DESC LIMIT 20"
+            "SELECT json_object('id', id, 'name', name, 'email', email, 'phone', phone) \
+             FROM users ORDER BY id DESC LIMIT 20"
         }
         "users" => {
-            "SELECT json_object('id', id, 'name', name, 'email', email, \
+            "SELECT json_object('id', id, 'name', name, 'email', email, 'phone', phone, \
              'preferences', json(preferences)) FROM users ORDER BY id DESC LIMIT 20"
         }
         "documents" => {

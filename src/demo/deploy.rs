@@ -12,19 +12,26 @@ use crate::clock::Clock;
 use super::children::start_ready;
 use super::database::{script, writing};
 use super::disk::{append, stamp};
+use super::fault::Fault;
 use super::fetch::fetch;
 use super::files::{NEW, settings};
 use super::layout::{Color, DeployLine, Layout};
-use super::migrations::PREFERENCES;
+use super::migrations::{PREFERENCES, deployed};
 use super::status::ASK_LIMIT;
 
-/// Deploys v2.5.0 to green and sends the traffic there.
-pub async fn deploy(layout: &Layout, program: &Program, clock: &Clock) -> Result<(), Error> {
+/// Deploys v2.5.0 to green and sends the traffic there; `fault` is what is wrong with the deploy.
+pub async fn deploy(
+    layout: &Layout,
+    fault: Option<Fault>,
+    program: &Program,
+    clock: &Clock,
+) -> Result<(), Error> {
     let mut database = writing(&layout.database()).await?;
-    script(&mut database, PREFERENCES.name, PREFERENCES.up()).await?;
+    script(&mut database, PREFERENCES.name, deployed(fault).up()).await?;
     sqlx::Connection::close(database).await.ok();
     settings(layout, NEW)?;
     start_ready(layout, Color::Green.word(), program, clock).await?;
+    start_ready(layout, &super::worker::name(Color::Green), program, clock).await?;
     switch(layout, Color::Green, clock).await?;
     record(layout, clock.now(), NEW, Color::Green, PREFERENCES.version)
 }

@@ -64,7 +64,7 @@ impl Picker {
 pub enum Fault {
     /// The app logs a stack trace and ends with 134.
     Crash,
-    /// This share of `/api` requests is answered with 500.
+    /// This share of what is read below `/api` is answered with 500.
     Errors(Share),
     /// Every answer comes this much later.
     Latency(Duration),
@@ -72,10 +72,51 @@ pub enum Fault {
     Hang,
     /// The database cannot be opened by anybody.
     DbDown,
+    /// The deployed `.env` names a database that is not there.
+    BadConfig,
+    /// Resident memory grows until the app starts again, to 200 MiB at most.
+    Leak,
+    /// The table `sessions` was dropped by hand.
+    TableDropped,
+    /// Rows are broken, and the app has left its marker.
+    Corruption,
+    /// Migration 105 refuses every write.
+    BadMigration(DownScript),
+    /// Migration 105 drops a column with values.
+    DestructiveUp,
+}
+
+/// Whether the way down of a bad migration works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownScript {
+    /// It takes everything back.
+    Whole,
+    /// It has a slip in its middle.
+    Broken,
+}
+
+impl Fault {
+    /// Whether it is part of the deploy: it cannot be made on a stack that runs already.
+    pub fn comes_with_the_deploy(self) -> bool {
+        match self {
+            Self::BadMigration(_) | Self::DestructiveUp => true,
+            Self::Crash
+            | Self::Errors(_)
+            | Self::Latency(_)
+            | Self::Hang
+            | Self::DbDown
+            | Self::BadConfig
+            | Self::Leak
+            | Self::TableDropped
+            | Self::Corruption => false,
+        }
+    }
 }
 
 /// The forms a person can type.
-pub const FORMS: &str = "crash, errors:P (0 to 1), latency:MS, hang, db-down";
+pub const FORMS: &str = "crash, errors:P (0 to 1), latency:MS, hang, db-down, bad-config, leak, \
+    table-dropped, corruption; and of a new stack bad-migration, bad-migration:broken-down, \
+    destructive-up";
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,6 +126,13 @@ impl fmt::Display for Fault {
             Self::Latency(by) => write!(f, "latency:{}", by.as_millis()),
             Self::Hang => f.write_str("hang"),
             Self::DbDown => f.write_str("db-down"),
+            Self::BadConfig => f.write_str("bad-config"),
+            Self::Leak => f.write_str("leak"),
+            Self::TableDropped => f.write_str("table-dropped"),
+            Self::Corruption => f.write_str("corruption"),
+            Self::BadMigration(DownScript::Whole) => f.write_str("bad-migration"),
+            Self::BadMigration(DownScript::Broken) => f.write_str("bad-migration:broken-down"),
+            Self::DestructiveUp => f.write_str("destructive-up"),
         }
     }
 }
@@ -99,6 +147,13 @@ impl FromStr for Fault {
             ("crash", None) => Ok(Self::Crash),
             ("hang", None) => Ok(Self::Hang),
             ("db-down", None) => Ok(Self::DbDown),
+            ("bad-config", None) => Ok(Self::BadConfig),
+            ("leak", None) => Ok(Self::Leak),
+            ("table-dropped", None) => Ok(Self::TableDropped),
+            ("corruption", None) => Ok(Self::Corruption),
+            ("bad-migration", None) => Ok(Self::BadMigration(DownScript::Whole)),
+            ("bad-migration", Some("broken-down")) => Ok(Self::BadMigration(DownScript::Broken)),
+            ("destructive-up", None) => Ok(Self::DestructiveUp),
             ("errors", Some(share)) => share.parse().map(Self::Errors),
             ("latency", Some(ms)) => match ms.parse() {
                 Ok(ms) if ms <= 600_000 => Ok(Self::Latency(Duration::from_millis(ms))),
@@ -136,7 +191,20 @@ mod tests {
 
     #[test]
     fn every_fault_reads_as_it_is_written() {
-        for word in ["crash", "errors:0.3", "latency:250", "hang", "db-down"] {
+        for word in [
+            "crash",
+            "errors:0.3",
+            "latency:250",
+            "hang",
+            "db-down",
+            "bad-config",
+            "leak",
+            "table-dropped",
+            "corruption",
+            "bad-migration",
+            "bad-migration:broken-down",
+            "destructive-up",
+        ] {
             let fault: Fault = word.parse().unwrap();
             assert_eq!(fault.to_string(), word);
             let file = serde_json::to_string(&FaultFile { fault }).unwrap();
@@ -159,6 +227,8 @@ mod tests {
             "latency:-1",
             "latency:600001",
             "hang:",
+            "bad-migration:no-down",
+            "leak:",
             "flood",
         ] {
             let refused = word.parse::<Fault>().unwrap_err();

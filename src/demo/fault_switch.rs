@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,6 +21,17 @@ pub struct FaultSwitch {
     path: PathBuf,
     seen: Option<Signature>,
     told: watch::Sender<Option<Fault>>,
+}
+
+/// What is wrong by the file at `path`. A fault belongs to the release that lay beside it when it
+/// was made: it does not come back with another one.
+pub fn fault_of(path: &Path) -> Option<Fault> {
+    let made = fs::metadata(path).and_then(|found| found.modified()).ok()?;
+    let laid = fs::metadata(path.with_file_name("release.json")).and_then(|found| found.modified());
+    if laid.is_ok_and(|laid| laid > made) {
+        return None;
+    }
+    read_json::<FaultFile>(path).ok().map(|file| file.fault)
 }
 
 /// What differs between two versions of a file.
@@ -51,8 +62,7 @@ impl FaultSwitch {
             return;
         }
         self.seen = seen;
-        let file = read_json::<FaultFile>(&self.path).ok();
-        self.told.send_replace(file.map(|file| file.fault));
+        self.told.send_replace(fault_of(&self.path));
     }
 
     /// Goes on looking until the app ends.

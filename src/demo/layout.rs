@@ -95,19 +95,19 @@ impl Ports {
 /// A process and what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedProcess {
-    /// `blue`, `green`, `proxy` or `traffic`.
+    /// `blue`, `green`, `blue-worker`, `green-worker`, `proxy` or `traffic`.
     pub name: String,
     /// Which process.
     pub identity: Identity,
 }
 
-/// `D/<blue|green|proxy|traffic>/process.json`: who runs (or ran last), where it answers and how it
+/// `D/<blue|green|blue-worker|green-worker|proxy|traffic>/process.json`: who runs (or ran last), where it answers and how it
 /// is started again. It stays when the process ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFile {
     /// Which process.
     pub identity: Identity,
-    /// Where it answers; nothing for the traffic.
+    /// Where it answers; nothing for the traffic and the workers.
     pub address: Option<SocketAddr>,
     /// The arguments that start it again, without the program.
     pub command: Vec<String>,
@@ -168,7 +168,7 @@ impl Layout {
         self.dir.join(color.word()).join(inside)
     }
 
-    /// The process file of `blue`, `green`, `proxy` or `traffic`.
+    /// The process file of a process by its name.
     pub fn process(&self, name: &str) -> PathBuf {
         self.dir.join(name).join("process.json")
     }

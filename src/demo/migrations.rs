@@ -1,6 +1,8 @@
 //! The schema's history: versions 101 to 105 with their way up and down (S-27), and the rows that
 //! the stack begins with.
 
+use super::fault::{DownScript, Fault};
+
 /// One step of the schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
@@ -45,6 +47,62 @@ pub const PREFERENCES: Migration = Migration {
     down: "-- Remove new columns\nALTER TABLE users DROP COLUMN preferences;",
 };
 
+/// 105 with a constraint that nobody's preferences meet: reading goes on, every write is refused.
+const REFUSING: Migration = Migration {
+    up: "-- New columns\nALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';\n\n\
+         -- Everybody begins with a theme\n\
+         UPDATE users SET preferences = json_object('theme', iif(id % 2, 'dark', 'light'));\n\n\
+         -- Who writes has a locale\n\
+         CREATE TRIGGER sessions_need_locale BEFORE INSERT ON sessions\n\
+         WHEN (SELECT json_extract(preferences, '$.locale') FROM users WHERE id = NEW.user_id) IS NULL\n\
+         BEGIN\n    SELECT RAISE(ABORT, 'the user has no locale in their preferences');\nEND;\n\n\
+         CREATE TRIGGER documents_need_locale BEFORE INSERT ON documents\n\
+         WHEN (SELECT json_extract(preferences, '$.locale') FROM users WHERE id = NEW.user_id) IS NULL\n\
+         BEGIN\n    SELECT RAISE(ABORT, 'the user has no locale in their preferences');\nEND;",
+    down: "-- Remove what refuses\nDROP TRIGGER documents_need_locale;\n\
+           DROP TRIGGER sessions_need_locale;\n\n\
+           -- Remove new columns\nALTER TABLE users DROP COLUMN preferences;",
+    ..PREFERENCES
+};
+
+/// The same with a slip in the middle of its way down.
+const REFUSING_FOR_GOOD: Migration = Migration {
+    down: "-- Remove what refuses\nDROP TRIGGER documents_need_locale;\n\
+           DROP TRIGER sessions_need_locale;\n\n\
+           -- Remove new columns\nALTER TABLE users DROP COLUMN preferences;",
+    ..REFUSING
+};
+
+/// 105 that also drops a column with the values of all users. Its way down brings back the column.
+const DROPPING: Migration = Migration {
+    up: "-- New columns\nALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';\n\n\
+         -- No longer needed\nALTER TABLE users DROP COLUMN phone;",
+    down: "-- Bring back the old column\nALTER TABLE users ADD COLUMN phone TEXT;\n\n\
+           -- Remove new columns\nALTER TABLE users DROP COLUMN preferences;",
+    ..PREFERENCES
+};
+
+/// The migration that the deploy of v2.5.0 brings where that deploy has this fault.
+pub fn deployed(fault: Option<Fault>) -> Migration {
+    match fault {
+        Some(Fault::BadMigration(DownScript::Whole)) => REFUSING,
+        Some(Fault::BadMigration(DownScript::Broken)) => REFUSING_FOR_GOOD,
+        Some(Fault::DestructiveUp) => DROPPING,
+        Some(
+            Fault::Crash
+            | Fault::Errors(_)
+            | Fault::Latency(_)
+            | Fault::Hang
+            | Fault::DbDown
+            | Fault::BadConfig
+            | Fault::Leak
+            | Fault::TableDropped
+            | Fault::Corruption,
+        )
+        | None => PREFERENCES,
+    }
+}
+
 /// Everything before, oldest first.
 pub const BEFORE: [Migration; 4] = [
     Migration {
@@ -52,7 +110,7 @@ pub const BEFORE: [Migration; 4] = [
         name: "create_users",
         up: "CREATE TABLE IF NOT EXISTS schema_migrations (\n    version INTEGER PRIMARY KEY,\n    \
              applied_at TEXT NOT NULL\n);\n\nCREATE TABLE users (\n    id INTEGER PRIMARY KEY,\n    \
-             name TEXT NOT NULL,\n    email TEXT NOT NULL UNIQUE,\n    created_at TEXT NOT NULL\n);",
+             name TEXT NOT NULL,\n    email TEXT NOT NULL UNIQUE,\n    phone TEXT,\n    created_at TEXT NOT NULL\n);",
         down: "DROP TABLE users;",
     },
     Migration {
@@ -84,8 +142,8 @@ pub const BEFORE: [Migration; 4] = [
 pub const ROWS: &str = "
 BEGIN;
 WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 400)
-INSERT INTO users (id, name, email, created_at)
-SELECT i, 'User ' || i, 'user' || i || '@example.com',
+INSERT INTO users (id, name, email, phone, created_at)
+SELECT i, 'User ' || i, 'user' || i || '@example.com', printf('+49 30 555 %04d', i),
        strftime('%Y-%m-%dT%H:%M:%SZ', '2026-01-01', '+' || i || ' hours') FROM n;
 WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 600)
 INSERT INTO sessions (id, user_id, started_at)

@@ -7,11 +7,11 @@ pub mod app;
 pub mod app_log;
 pub mod children;
 pub mod configuration;
+pub mod damage;
 pub mod database;
 pub mod deploy;
 pub mod disk;
 pub mod down;
-pub mod dump;
 pub mod fault;
 pub mod fault_switch;
 pub mod fetch;
@@ -23,12 +23,15 @@ pub mod passing;
 pub mod pool;
 pub mod proxy;
 pub mod proxy_control;
+pub mod proxy_hold;
 pub mod restore_points;
 pub mod role;
 pub mod status;
 pub mod traffic;
 pub mod trouble;
 pub mod up;
+pub mod worker;
+pub mod writes;
 
 #[cfg(test)]
 mod stage;

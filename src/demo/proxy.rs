@@ -23,6 +23,7 @@ use super::layout::{Color, Layout, Ports};
 use super::passing::{Flight, Passing};
 use super::pool::{Broken, Pool};
 use super::proxy_control::{self, Kept};
+use super::proxy_hold::instead;
 
 /// How long the first byte of an answer is waited for, and then the rest of it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -105,7 +106,13 @@ impl Proxy {
     /// Passes one request on to the colour that is active now.
     pub async fn forward(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let color = self.kept().active;
+        let (color, held) = {
+            let kept = self.kept();
+            (kept.active, instead(&kept.holds, request.method()))
+        };
+        if let Some(refused) = held {
+            return refused;
+        }
         let upstream = self.upstream(color);
         let flight = Flight::begin(&self, color);
         let mut cut = upstream.cut.subscribe();

@@ -1,6 +1,6 @@
-//! The proxy's control port: its state, the switch, and draining.
+//! The proxy's control port: its state, the switch, draining, and what it holds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,10 +12,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::model::hold::HoldPart;
+
 use super::disk::{read_json, stamp, write_json};
 use super::http::{Answer, gather, json, refusal};
 use super::layout::{Color, Layout};
 use super::proxy::Proxy;
+use super::proxy_hold::{HoldOrder, hold};
 
 /// How many effect keys are remembered.
 const KEYS: usize = 1000;
@@ -37,6 +40,9 @@ pub struct Kept {
     pub effect: Option<String>,
     /// The effect keys that were carried out, oldest first.
     pub keys: VecDeque<String>,
+    /// What is held: the page, the writers.
+    #[serde(default)]
+    pub holds: BTreeSet<HoldPart>,
 }
 
 impl Kept {
@@ -47,11 +53,12 @@ impl Kept {
             switched_at: stamp(now),
             effect: None,
             keys: VecDeque::new(),
+            holds: BTreeSet::new(),
         })
     }
 }
 
-fn path(layout: &Layout) -> std::path::PathBuf {
+pub(super) fn path(layout: &Layout) -> std::path::PathBuf {
     layout.at("proxy/state.json")
 }
 
@@ -67,6 +74,8 @@ struct DrainOrder {
     deadline_ms: u64,
 }
 
+const USE: &str = "use GET /state, POST /switch, POST /drain, POST /hold";
+
 /// Answers one request at the control port.
 pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
@@ -80,10 +89,14 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Answer {
             Ok(order) => drain(&proxy, &order).await,
             Err(refused) => refused,
         },
-        (_, "/state" | "/switch" | "/drain") => {
-            refusal(StatusCode::METHOD_NOT_ALLOWED, "use GET /state, POST /switch, POST /drain")
+        (&Method::POST, "/hold") => match order::<HoldOrder>(request).await {
+            Ok(order) => hold(&proxy, &order),
+            Err(refused) => refused,
+        },
+        (_, "/state" | "/switch" | "/drain" | "/hold") => {
+            refusal(StatusCode::METHOD_NOT_ALLOWED, USE)
         }
-        _ => refusal(StatusCode::NOT_FOUND, "use GET /state, POST /switch, POST /drain"),
+        _ => refusal(StatusCode::NOT_FOUND, USE),
     }
 }
 
@@ -94,7 +107,7 @@ async fn order<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Ans
     serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))
 }
 
-fn state(proxy: &Proxy) -> Value {
+pub(super) fn state(proxy: &Proxy) -> Value {
     let color = |color: Color| {
         let upstream = proxy.upstream(color);
         json!({
@@ -105,7 +118,7 @@ fn state(proxy: &Proxy) -> Value {
     let kept = proxy.kept();
     json!({
         "active": kept.active,
-        "held": false,
+        "holds": kept.holds,
         "requests": proxy.requests.load(Ordering::Relaxed),
         "failed": proxy.failed.load(Ordering::Relaxed),
         "colors": {"blue": color(Color::Blue), "green": color(Color::Green)},

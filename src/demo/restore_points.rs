@@ -1,17 +1,16 @@
-//! Takes restore points: folders in the layout of S-80 with real contents.
+//! Takes restore points of the stack, as `backup now` does.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use crate::adapters::Error;
+use crate::adapters::sqlite::SqliteDatabase;
+use crate::evidence::Saved;
+use crate::evidence::manifest::PointKind;
+use crate::evidence::points::{self, Order};
+use crate::text::SafeText;
 
-use super::disk::write;
-use super::dump::dump;
 use super::layout::Layout;
 
 /// The image name of the app, as `images.txt` and the compose file have it.
@@ -19,45 +18,24 @@ pub const IMAGE: &str = "backout-demo/app";
 
 /// Saves the present configuration, files and database as the restore point of `at`, and returns
 /// its id. It appears under its name only when it is whole.
-pub async fn take(
-    layout: &Layout,
-    version: &str,
-    schema: i64,
-    at: DateTime<Utc>,
-) -> Result<String, Error> {
-    let id = at.format("%Y%m%d-%H%M%S").to_string();
-    let (point, part) =
-        (layout.at("backups").join(&id), layout.at("backups").join(format!(".{id}.new")));
-    write(&part.join("images.txt"), format!("{IMAGE}:{version}\n").as_bytes())?;
-    write(&part.join("docker-compose.yml"), compose(version).as_bytes())?;
-    write(&part.join("schema.txt"), format!("{schema}\n").as_bytes())?;
-    write(&part.join("timestamp.txt"), format!("{}\n", at.timestamp()).as_bytes())?;
-    for name in [".env", "config/app.yaml"] {
-        let from = layout.at(name);
-        let text = fs::read(&from).map_err(|e| Error::io("read", from.display(), &e))?;
-        write(&part.join(name), &text)?;
-    }
-    let files = part.join("data.tar.gz");
-    archive(&layout.at("data/files"), &files)
-        .map_err(|e| Error::io("write", files.display(), &e))?;
-    let text = dump(&layout.database()).await?;
-    let sql = part.join("database.sql.gz");
-    compress(text.as_bytes(), &sql).map_err(|e| Error::io("write", sql.display(), &e))?;
-    fs::rename(&part, &point).map_err(|e| Error::io("write", point.display(), &e))?;
-    Ok(id)
-}
-
-/// The files below one folder `data`, which S-33 strips when it restores.
-fn archive(files: &Path, into: &Path) -> std::io::Result<()> {
-    let mut archive = tar::Builder::new(GzEncoder::new(File::create(into)?, Compression::fast()));
-    archive.append_dir_all("data/files", files)?;
-    archive.into_inner()?.finish()?.sync_all()
-}
-
-fn compress(text: &[u8], into: &Path) -> std::io::Result<()> {
-    let mut compressed = GzEncoder::new(File::create(into)?, Compression::fast());
-    compressed.write_all(text)?;
-    compressed.finish()?.sync_all()
+pub async fn take(layout: &Layout, version: &str, at: DateTime<Utc>) -> Result<String, Error> {
+    let order = Order {
+        folder: layout.at("backups"),
+        kind: PointKind::Backup,
+        at,
+        version: SafeText::new(version),
+        images: vec![SafeText::new(&format!("{IMAGE}:{version}"))],
+        made: vec![("docker-compose.yml".to_owned(), compose(version).into_bytes())],
+        saved: Saved {
+            base: layout.dir().to_owned(),
+            files: vec![layout.at(".env"), layout.at("config/app.yaml")],
+            data: Some(layout.at("data/files")),
+            ..Saved::default()
+        },
+        database: Some(Arc::new(SqliteDatabase::new(layout.database()))),
+        cache: None,
+    };
+    points::take(&order, &|_, _, _| {}).await.map(|point| point.id.0)
 }
 
 fn compose(version: &str) -> String {
@@ -70,17 +48,22 @@ fn compose(version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
     use std::io::Read;
+    use std::path::Path;
 
-    use flate2::read::GzDecoder;
+    use flate2::read::MultiGzDecoder;
 
-    use super::super::database::{rows, schema, script, writing};
+    use crate::adapters::database::Database as _;
+    use crate::evidence::archive::{Expected, Job, Limits, unpack};
+
+    use super::super::database::{rows, schema};
     use super::super::stage::Stage;
     use super::*;
 
     fn text(path: &Path) -> String {
         let mut text = String::new();
-        GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+        MultiGzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
         text
     }
 
@@ -88,9 +71,10 @@ mod tests {
     async fn a_restore_point_has_the_layout_and_the_contents_to_restore_from() {
         let stage = Stage::full().await;
         let at: DateTime<Utc> = "2026-11-22T01:02:03Z".parse().unwrap();
-        let id = take(&stage.layout, "v2.4.9", 104, at).await.unwrap();
+        let id = take(&stage.layout, "v2.4.9", at).await.unwrap();
         assert_eq!(id, "20261122-010203");
-        let point = stage.layout.at("backups").join(id);
+        let folder = stage.layout.at("backups");
+        let point = folder.join(&id);
         let read = |name: &str| fs::read_to_string(point.join(name)).unwrap();
         assert_eq!(read("images.txt"), "backout-demo/app:v2.4.9\n");
         assert_eq!(read("timestamp.txt"), format!("{}\n", at.timestamp()));
@@ -99,23 +83,33 @@ mod tests {
         assert_eq!(read("config/app.yaml"), stage.read("config/app.yaml"));
         assert!(read("docker-compose.yml").contains("image: backout-demo/app:v2.4.9"));
 
+        let found = points::find(&folder, &id).unwrap();
+        let verified = points::verify(&found, None, &|_, _| {}).unwrap();
+        let manifest = verified.manifest.as_ref().unwrap();
         let out = stage.dir.path().join("out");
-        let archive = GzDecoder::new(File::open(point.join("data.tar.gz")).unwrap());
-        tar::Archive::new(archive).unpack(&out).unwrap();
+        let archive = verified.open("data.tar.gz").unwrap().unwrap();
+        let job = Job {
+            archive: &archive,
+            name: "data.tar.gz",
+            into: &out,
+            expected: Some(Expected::of(manifest)),
+            limits: Limits::default(),
+            sync: false,
+        };
+        unpack(&job, &|_, _| {}).unwrap();
         assert_eq!(
             fs::read_to_string(out.join("data/files/1/avatar.txt")).unwrap(),
             stage.read("data/files/1/avatar.txt")
         );
 
-        let restored = stage.dir.path().join("restored.db");
-        let sql = text(&point.join("database.sql.gz"));
-        let mut database = writing(&restored).await.unwrap();
-        script(&mut database, "the dump", sql.clone()).await.unwrap();
+        let live = SqliteDatabase::new(stage.layout.database());
+        live.restore_beside(&verified.dump().unwrap(), "again", "x", &|_, _| {}).await.unwrap();
+        let restored = stage.layout.database().with_file_name("app.db.again");
         assert_eq!(schema(&restored).await, Ok(104));
         let users = |path| async move { rows(path, "users", "v2.4.9").await.unwrap() };
         assert_eq!(users(&restored).await, users(&stage.layout.database()).await);
-        assert_eq!(dump(&restored).await.unwrap(), sql, "nothing was lost on the way");
-        assert!(sql.contains("It''s the text of document 300"));
+        assert_eq!(live.beside("again").tables().await.unwrap(), manifest.tables);
+        assert!(text(&point.join("database.sql.gz")).contains("It''s the text of document 300"));
     }
 
     #[tokio::test]
@@ -132,6 +126,9 @@ mod tests {
         let expected = [("v2.4.8", "103"), ("v2.4.9", "104")]
             .map(|(version, schema)| (format!("{IMAGE}:{version}\n"), format!("{schema}\n")));
         assert_eq!(seen, expected);
+        for point in points::list(&stage.layout.at("backups")).unwrap() {
+            points::verify(&point, None, &|_, _| {}).unwrap();
+        }
         let sql = text(&found[0].join("database.sql.gz"));
         assert!(!sql.contains("documents_by_user"), "104 was not applied yet");
     }

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 
 use super::layout::{Color, Layout};
-use super::{app, children, proxy, traffic};
+use super::{app, children, proxy, traffic, worker};
 
 /// The first argument of a process of a stack.
 pub const MARK: &str = "__demo";
@@ -18,25 +18,27 @@ pub fn start_app(dir: &Path, color: Color, program: &Program) -> Result<u32, Fai
     start(&Layout::new(dir), color.word(), program).map_err(|e| failure(&e))
 }
 
-/// Starts `blue`, `green`, `proxy` or `traffic` in the background and returns its pid.
+/// Starts `blue`, `green`, their `-worker`s, `proxy` or `traffic` in the background; its pid.
 pub fn start(layout: &Layout, name: &str, program: &Program) -> Result<u32, Error> {
     let dir = layout.dir().display().to_string();
-    let command: &[&str] = match name {
-        "blue" | "green" => &[MARK, "app", "--dir", &dir, "--color", name],
-        _ => &[MARK, name, "--dir", &dir],
+    let worker = name.strip_suffix("-worker");
+    let command: &[&str] = match (name, worker) {
+        (_, Some(color)) => &[MARK, "worker", "--dir", &dir, "--color", color],
+        ("blue" | "green", None) => &[MARK, "app", "--dir", &dir, "--color", name],
+        (_, None) => &[MARK, name, "--dir", &dir],
     };
     let log = layout.at(name).join("output.log");
     program.detached(command, layout.dir(), &log)
 }
 
-/// Runs as the process `role` (`app`, `proxy`, `traffic`) of a stack until it is told to end;
+/// Runs as the process `role` (`app`, `worker`, `proxy`, `traffic`) of a stack until it is told to end;
 /// returns the exit code.
 pub async fn role(role: &str, args: &[String], clock: &Clock) -> Result<u8, Failure> {
     let usage = || {
         Failure::new(
             Exit::Usage,
             format!(
-                "could not run as {role:?}: use app, proxy or traffic with --dir DIR, and --color for app"
+                "could not run as {role:?}: use app, worker, proxy or traffic with --dir DIR, and --color for app and worker"
             ),
         )
     };
@@ -57,6 +59,7 @@ pub async fn role(role: &str, args: &[String], clock: &Clock) -> Result<u8, Fail
     let told = children::told_to_end(&layout, clock).map_err(|e| failure(&e))?;
     let ended = match (role, color) {
         ("app", Some(color)) => app::run(&layout, color, command, told, clock).await,
+        ("worker", Some(color)) => worker::run(&layout, color, command, told, clock).await,
         ("proxy", None) => proxy::run(&layout, command, told, clock).await,
         ("traffic", None) => traffic::run(&layout, command, told, clock).await,
         _ => return Err(usage()),

@@ -33,7 +33,9 @@ impl Stage {
     pub(super) fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
-        for name in ["ledger.log", "proxy.log", "traffic.log", "deploys.jsonl", "proxy/x"] {
+        for name in
+            ["ledger.log", "proxy.log", "traffic.log", "written.jsonl", "deploys.jsonl", "proxy/x"]
+        {
             write(&layout.at(name), b"").unwrap();
         }
         Self { dir, layout, clock: Clock::real() }
@@ -42,7 +44,7 @@ impl Stage {
     /// Everything that `up` writes, with ports that are taken when a process starts.
     pub(super) async fn full() -> Self {
         let stage = Self::bare();
-        files::write_all(&stage.layout, &stage.clock).await.unwrap();
+        files::write_all(&stage.layout, None, &stage.clock).await.unwrap();
         let ports = Ports { public: 0, control: 0, blue: 0, green: 0 };
         let demo = DemoFile { layout: VERSION, complete: true, ports, processes: Vec::new() };
         write_json(&stage.layout.at("demo.json"), &demo).unwrap();

@@ -1,5 +1,6 @@
 //! What a stack looks like now.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +12,10 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 
 use super::children::living;
+use super::damage::{Data, data};
 use super::disk::read_json;
-use super::fault::{Fault, FaultFile};
+use super::fault::Fault;
+use super::fault_switch::fault_of;
 use super::fetch::fetch;
 use super::layout::{Color, Layout, Release};
 use super::proxy_control::Kept;
@@ -73,6 +76,10 @@ pub struct Status {
     pub requests: u64,
     /// How many of them were not 2xx.
     pub failed: u64,
+    /// Rows per table; nothing where the database cannot be read.
+    pub tables: BTreeMap<String, i64>,
+    /// What is wrong with the data, one line each: healing the stack does not bring it back.
+    pub damage: Vec<String>,
 }
 
 /// Looks at the stack in `dir`.
@@ -80,9 +87,10 @@ pub async fn status(dir: &Path, clock: &Clock) -> Result<Status, Failure> {
     let layout = Layout::new(dir);
     let demo = existing(&layout)?;
     let counts: Counts = read_json(&layout.at("traffic.json")).unwrap_or_default();
-    let (blue, green) = tokio::join!(
+    let (blue, green, Data { tables, damage }) = tokio::join!(
         instance(&layout, Color::Blue, demo.ports.blue, clock),
         instance(&layout, Color::Green, demo.ports.green, clock),
+        data(&layout),
     );
     Ok(Status {
         active: Kept::load(&layout, clock.now()).active,
@@ -91,6 +99,8 @@ pub async fn status(dir: &Path, clock: &Clock) -> Result<Status, Failure> {
         public: loopback(demo.ports.public),
         requests: counts.requests,
         failed: counts.failed,
+        tables,
+        damage,
     })
 }
 
@@ -115,7 +125,7 @@ async fn instance(
     clock: &Clock,
 ) -> Result<Instance, Failure> {
     let release: Release = read_json(&layout.of(color, "release.json")).map_err(|e| failure(&e))?;
-    let fault = read_json::<FaultFile>(&layout.of(color, "fault.json")).ok();
+    let fault = fault_of(&layout.of(color, "fault.json"));
     let state = if living(layout, color.word()).is_none() {
         Health::Down
     } else if ready(loopback(port), clock).await {
@@ -123,12 +133,7 @@ async fn instance(
     } else {
         Health::Failing
     };
-    Ok(Instance {
-        version: release.version,
-        state,
-        address: loopback(port),
-        fault: fault.map(|file| file.fault),
-    })
+    Ok(Instance { version: release.version, state, address: loopback(port), fault })
 }
 
 async fn ready(address: SocketAddr, clock: &Clock) -> bool {

@@ -1,11 +1,12 @@
-//! The clients of the stack: 50 requests a second, whatever the answers are.
+//! The clients of the stack: 50 requests a second, whatever the answers are. Every tenth saves
+//! something; what they were told is saved stands in `written.jsonl`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -17,11 +18,13 @@ use super::disk::{append, read_json, stamp, write_json};
 use super::http::{gather, request};
 use super::layout::Layout;
 use super::pool::Pool;
+use super::writes::{Order, Table, Written};
 
 /// One request each.
 const EVERY: Duration = Duration::from_millis(20);
-/// How many requests may be without an answer; more are skipped and counted.
-const OUTSTANDING: usize = 200;
+/// How many requests may be without an answer; more are skipped and counted. So few that those who
+/// ask between them are answered in seconds on a machine that is many times too slow for all.
+const OUTSTANDING: usize = 40;
 /// How long a client waits.
 const LIMIT: Duration = Duration::from_secs(10);
 /// From when on an answer counts as slow.
@@ -30,6 +33,9 @@ const SLOW: Duration = Duration::from_secs(2);
 const WRITE_EVERY: Duration = Duration::from_millis(200);
 /// The largest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// Every how manyth request saves something.
+const SAVE_EVERY: u64 = 10;
 
 const PATHS: [&str; 4] = ["/api/v1/users", "/api/v1/documents", "/api/v1/sessions", "/health"];
 
@@ -42,7 +48,7 @@ pub struct Counts {
     pub failed: u64,
     /// Of these, slower than 2 s.
     pub slow: u64,
-    /// Not sent because 200 were without an answer.
+    /// Not sent because 40 were without an answer.
     pub skipped: u64,
     /// When the newest failed one began, RFC 3339.
     pub last_failed_at: Option<String>,
@@ -79,21 +85,31 @@ impl Traffic {
     /// Sends one request and counts what became of it.
     pub async fn send(&self) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let paths = PATHS.len() as u64;
-        let path = usize::try_from(turn % paths)
-            .ok()
-            .and_then(|turn| PATHS.get(turn))
-            .copied()
-            .unwrap_or("/health");
         let (at, began) = (self.clock.now(), Instant::now());
+        let saving = saving(turn);
+        let path = saving.map_or_else(|| path(turn), Table::path);
+        let order = saving.map(|table| (table, Order::of_turn(table, turn, at)));
         let address = self.pool.address();
         let asking = async {
-            let request = request(Method::GET, address, path, String::new());
+            let request = match &order {
+                Some((_, order)) => {
+                    let text = serde_json::to_string(order).unwrap_or_default();
+                    request(Method::POST, address, path, text)
+                }
+                None => request(Method::GET, address, path, String::new()),
+            };
             match self.pool.ask(request).await {
                 Ok(response) => {
                     let status = response.status();
                     match gather(response.into_body(), ANSWER_LIMIT).await {
-                        Ok(_) => (status.is_success(), status.as_str().to_owned()),
+                        Ok(body) => {
+                            if let Some((table, order)) = &order
+                                && status == StatusCode::CREATED
+                            {
+                                self.note(*table, order, &body, stamp(at));
+                            }
+                            (status.is_success(), status.as_str().to_owned())
+                        }
                         Err(_) => (false, "reset".to_owned()),
                     }
                 }
@@ -118,6 +134,16 @@ impl Traffic {
             if counts.last_failed_at.as_ref() < Some(&at) {
                 counts.last_failed_at = Some(at);
             }
+        }
+    }
+
+    /// Notes a row that the app said is saved.
+    fn note(&self, table: Table, order: &Order, body: &[u8], at: String) {
+        let answer: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+        let id = answer.and_then(|answer| answer.get("id")?.as_i64());
+        let written = id.map(|id| Written { at, table, id, digest: order.digest(table, id) });
+        if let Some(line) = written.and_then(|line| serde_json::to_string(&line).ok()) {
+            append(&self.layout.at("written.jsonl"), &format!("{line}\n")).ok();
         }
     }
 
@@ -149,6 +175,20 @@ impl Traffic {
             self.clock.sleep(wait).await;
         }
     }
+}
+
+/// Which table the `turn`th request writes to, when it does.
+fn saving(turn: u64) -> Option<Table> {
+    if turn % SAVE_EVERY != SAVE_EVERY - 1 {
+        return None;
+    }
+    Some(if (turn / SAVE_EVERY).is_multiple_of(2) { Table::Sessions } else { Table::Documents })
+}
+
+/// What the `turn`th request reads.
+fn path(turn: u64) -> &'static str {
+    let turn = usize::try_from(turn % PATHS.len() as u64);
+    turn.ok().and_then(|turn| PATHS.get(turn)).copied().unwrap_or("/health")
 }
 
 /// Runs the traffic until `told` ends, and returns the exit code.

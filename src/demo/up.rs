@@ -22,7 +22,7 @@ use super::proxy_control::Kept;
 use super::restore_points;
 use super::role::failure;
 use super::status::{Status, status};
-use super::trouble::{apply, clear};
+use super::trouble::{apply, clear, too_late};
 
 /// Below the ports that the system gives to outgoing connections: one of these could take the port
 /// of a stopped app.
@@ -32,22 +32,26 @@ const SEEN_AFTER: Duration = Duration::from_millis(150);
 /// How often other ports are tried when somebody was faster.
 const ATTEMPTS: usize = 3;
 /// The processes of a stack in the order they are started.
-const NAMES: [&str; 4] = ["blue", "green", "proxy", "traffic"];
+const NAMES: [&str; 6] = ["blue", "blue-worker", "green", "green-worker", "proxy", "traffic"];
 /// What a half-made stack consists of.
-const OURS: [&str; 15] = [
+const OURS: [&str; 19] = [
     "blue",
+    "blue-worker",
     "green",
+    "green-worker",
     "proxy",
     "traffic",
     "data",
     "migrations",
     "config",
     "backups",
+    "releases",
     ".env",
     "deploys.jsonl",
     "ledger.log",
     "proxy.log",
     "traffic.log",
+    "written.jsonl",
     "traffic.json",
     "backout.yaml",
 ];
@@ -61,12 +65,16 @@ pub async fn up(
 ) -> Result<Status, Failure> {
     let layout = prepared(dir)?;
     let known = layout.demo().ok().filter(|demo| demo.complete);
+    let with_deploy = fault.filter(|fault| fault.comes_with_the_deploy());
+    if let (Some(_), Some(fault)) = (&known, with_deploy) {
+        return Err(too_late(fault));
+    }
     let started = match known {
         Some(demo) => restart(&layout, demo, program, clock).await,
-        None => fresh(&layout, program, clock).await,
+        None => fresh(&layout, with_deploy, program, clock).await,
     };
     let faulty = match (started, fault) {
-        (Ok(()), Some(fault)) => break_active(&layout, fault, clock).await,
+        (Ok(()), Some(fault)) if with_deploy.is_none() => break_active(&layout, fault, clock).await,
         (started, _) => started,
     };
     if let Err(error) = faulty {
@@ -81,7 +89,7 @@ pub async fn up(
 
 /// Makes `fault` happen to the colour with the traffic, which after a deploy is green.
 async fn break_active(layout: &Layout, fault: Fault, clock: &Clock) -> Result<(), Error> {
-    apply(layout, Kept::load(layout, clock.now()).active, fault)?;
+    apply(layout, Kept::load(layout, clock.now()).active, fault).await?;
     clock.sleep(SEEN_AFTER).await;
     Ok(())
 }
@@ -113,7 +121,12 @@ fn prepared(dir: &Path) -> Result<Layout, Failure> {
 }
 
 /// Makes a stack, again with other ports if one of them was taken meanwhile.
-async fn fresh(layout: &Layout, program: &Program, clock: &Clock) -> Result<(), Error> {
+async fn fresh(
+    layout: &Layout,
+    fault: Option<Fault>,
+    program: &Program,
+    clock: &Clock,
+) -> Result<(), Error> {
     let mut made = Ok(());
     for _ in 0..ATTEMPTS {
         for name in OURS {
@@ -123,7 +136,7 @@ async fn fresh(layout: &Layout, program: &Program, clock: &Clock) -> Result<(), 
             // What is not there need not go; what cannot go fails when it is written.
             removed.ok();
         }
-        made = make(layout, program, clock).await;
+        made = make(layout, fault, program, clock).await;
         match &made {
             Err(e) if e.kind == Kind::Held => end(layout, clock).await?,
             Ok(()) | Err(_) => break,
@@ -132,16 +145,21 @@ async fn fresh(layout: &Layout, program: &Program, clock: &Clock) -> Result<(), 
     made
 }
 
-async fn make(layout: &Layout, program: &Program, clock: &Clock) -> Result<(), Error> {
+async fn make(
+    layout: &Layout,
+    fault: Option<Fault>,
+    program: &Program,
+    clock: &Clock,
+) -> Result<(), Error> {
     let ports = free_ports()?;
     let mut demo = DemoFile { layout: VERSION, complete: false, ports, processes: Vec::new() };
     write_json(&layout.at("demo.json"), &demo)?;
-    write_all(layout, clock).await?;
-    for name in ["blue", "proxy", "traffic"] {
+    write_all(layout, fault, clock).await?;
+    for name in ["blue", "blue-worker", "proxy", "traffic"] {
         start_ready(layout, name, program, clock).await?;
     }
-    restore_points::take(layout, OLD, 104, clock.now()).await?;
-    deploy(layout, program, clock).await?;
+    restore_points::take(layout, OLD, clock.now()).await?;
+    deploy(layout, fault, program, clock).await?;
     write_configuration(layout, ports)?;
     complete(layout, &mut demo)
 }
@@ -206,7 +224,9 @@ fn is_free(port: u16) -> bool {
 fn free_ports() -> Result<Ports, Error> {
     let mut held = Vec::new();
     for _ in 0..1000 {
-        let random = getrandom::u32().unwrap_or_default();
+        let random = getrandom::u32().map_err(|error| {
+            Error::new(Kind::Local, format!("could not choose ports: no random numbers: {error}"))
+        })?;
         let span = u32::from(PORTS.end - PORTS.start);
         let port = PORTS.start + u16::try_from(random % span).unwrap_or(0);
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

@@ -1,5 +1,7 @@
 //! The engine's books: the journal's writer, the fold that goes with it, and who to tell.
 
+use std::time::Duration;
+
 use crate::clock::Clock;
 use crate::journal::{Draft, Error, Writer};
 use crate::model::entry::{Author, Body, Command, Entry, Event};
@@ -9,6 +11,9 @@ use crate::model::situation::Situation;
 /// A reader goes back this many entries at most.
 const CARRY_EVERY: u64 = 5_000;
 
+/// How long a server that is away is waited for at the end: its lease runs out by itself.
+const LAST_WORD: Duration = Duration::from_secs(3);
+
 /// The journal and its fold, always in step: nothing is folded that is not on disk.
 pub struct Books {
     writer: Writer,
@@ -17,6 +22,7 @@ pub struct Books {
     /// The fold.
     pub situation: Situation,
     carried_at: u64,
+    scrub: Option<super::scrub::Scrub>,
 }
 
 /// Something to write down.
@@ -38,7 +44,12 @@ impl Books {
     /// Books over a writer whose journal folds to `situation`.
     pub fn new(writer: Writer, situation: Situation, clock: Clock, engine: Author) -> Self {
         let carried_at = situation.seq;
-        Self { writer, clock, engine, situation, carried_at }
+        Self { writer, clock, engine, situation, carried_at, scrub: None }
+    }
+
+    /// Keeps secrets out of what is written from now on.
+    pub fn redact(&mut self, redactor: std::sync::Arc<crate::redact::Redactor>) {
+        self.scrub = Some(super::scrub::Scrub::new(redactor));
     }
 
     /// Writes all lines with one sync, then folds them.
@@ -47,11 +58,11 @@ impl Books {
             return Ok(Vec::new());
         }
         let mut opened = false;
-        let drafts = lines.into_iter().map(|line| {
+        let mut drafts: Vec<Draft> = Vec::with_capacity(lines.len());
+        for line in lines {
             opened |= matches!(&line, Line::Event(Event::IncidentOpened { .. }));
-            self.draft(line)
-        });
-        let drafts: Vec<Draft> = drafts.collect();
+            drafts.push(self.draft(line));
+        }
         let entries = self.append(drafts).await?;
         if opened || self.situation.seq - self.carried_at >= CARRY_EVERY {
             let situation = Box::new(self.situation.clone());
@@ -60,6 +71,27 @@ impl Books {
             self.carried_at = self.situation.seq;
         }
         Ok(entries)
+    }
+
+    /// How many bytes the journal still keeps back for a full disk.
+    pub fn ballast_left(&self) -> u64 {
+        self.writer.ballast_left()
+    }
+
+    /// Keeps them back again where there is room; whether they are whole.
+    pub fn mend_ballast(&mut self) -> bool {
+        self.writer.mend_ballast()
+    }
+
+    /// Says that this engine is still there, where the lease is on a server.
+    pub async fn renew(&mut self) -> Result<(), Error> {
+        self.writer.renew().await
+    }
+
+    /// Writes the last line; a journal that is away is waited for, for a while.
+    pub async fn last(&mut self, line: Line) -> Result<Vec<Entry>, Error> {
+        self.writer.wait_for(LAST_WORD);
+        self.write(vec![line]).await
     }
 
     /// Leaves the journal so that everyone can read it.
@@ -75,10 +107,14 @@ impl Books {
         Ok(entries)
     }
 
-    fn draft(&self, line: Line) -> Draft {
+    fn draft(&mut self, line: Line) -> Draft {
         let (author, body) = match line {
             Line::Command(author, id, command) => (author, Body::Command(id, command)),
             Line::Event(event) => (self.engine.clone(), Body::Event(Box::new(event))),
+        };
+        let body = match &mut self.scrub {
+            Some(scrub) => scrub.body(body),
+            None => body,
         };
         Draft { incident: self.incident(&body), at: self.clock.now(), author, body }
     }

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use crate::adapters::control;
 use crate::clock::Clock;
 use crate::config::{Config, HelpSettings};
+use crate::evidence::points;
+use crate::model::deploys::ChangeState;
 use crate::model::entry::Change;
 use crate::model::ids::{Color, PointId, Time};
-use crate::model::restore_point::{PointHealth, RestorePoint};
+use crate::model::restore_point::{Known, PointHealth, RestorePoint};
 use crate::model::tree::{Burst, HelpTest};
 use crate::text::SafeText;
 
@@ -18,6 +20,8 @@ use super::stack::Stack;
 
 /// The longest a single request of the help test may take.
 const REQUEST: Duration = Duration::from_secs(2);
+/// The longest a version may take to say what it is: it asks all it depends on.
+const STATUS: Duration = Duration::from_secs(5);
 /// The longest one side of the help test may take.
 const SIDE: Duration = Duration::from_secs(4);
 
@@ -38,14 +42,14 @@ struct Deployed {
     state: String,
 }
 
-/// The finished deploys on record, newest first, at most 8; lines that cannot be read are left
+/// The ended deploys on record, newest first, at most 8; lines that cannot be read are left
 /// out, because half a record proves nothing.
 pub fn deploys(file: Option<&Path>) -> Vec<Change> {
     let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     let mut changes: Vec<Change> = text
         .lines()
         .filter_map(|line| serde_json::from_str::<Deployed>(line).ok())
-        .filter(|deployed| matches!(deployed.state.as_str(), "" | "done"))
+        .filter(|deployed| matches!(deployed.state.as_str(), "" | "done" | "failed"))
         .map(|deployed| Change {
             at: deployed.at,
             version: SafeText::new(&deployed.version),
@@ -53,6 +57,12 @@ pub fn deploys(file: Option<&Path>) -> Vec<Change> {
             by: SafeText::new(&deployed.by),
             reference: SafeText::new(&deployed.reference),
             schema: deployed.schema,
+            state: match deployed.state.as_str() {
+                "failed" => ChangeState::Failed,
+                _ => ChangeState::Done,
+            },
+            evidence: "read from the deploys file".into(),
+            ..Change::default()
         })
         .collect();
     changes.sort_by_key(|change| std::cmp::Reverse(change.at));
@@ -74,7 +84,7 @@ pub struct Said {
 /// Asks `url`/status what runs there.
 pub async fn status(url: &str, clock: &Clock) -> Option<Said> {
     let address = format!("{}/status", url.trim_end_matches('/'));
-    let answer = control::get(&address, REQUEST, clock).await.ok()?;
+    let answer = control::get(&address, STATUS, clock).await.ok()?;
     let body: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
     let text = |key: &str| body.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
     Some(Said {
@@ -154,7 +164,9 @@ pub async fn points(config: &Config, stack: Option<&Stack>, clock: &Clock) -> Ve
                 (None, Some(state)) => state.version.clone(),
                 (None, None) => SafeText::new("unknown"),
             };
-            let deployed = deploys.iter().find(|change| change.version == version);
+            let deployed = deploys
+                .iter()
+                .find(|change| change.version == version && change.state == ChangeState::Done);
             let health = match said {
                 _ if *color == traffic.active => PointHealth::CurrentFailed,
                 Some(said) if said.ready => {
@@ -172,48 +184,37 @@ pub async fn points(config: &Config, stack: Option<&Stack>, clock: &Clock) -> Ve
                 health,
                 manifest: None,
                 refused: None,
+                known: Known {
+                    runs: state.as_ref().is_some_and(|state| state.running),
+                    ..Known::default()
+                },
             });
         }
     }
-    points.extend(backups(config.restore_points.as_deref()));
+    let repositories = match stack {
+        Some(stack) => stack.workload.repositories().await,
+        None => Vec::new(),
+    };
+    points.extend(backups(config.restore_points.as_deref(), &repositories));
     points
 }
 
-/// The backups of a folder in S-80's layout, newest first by their name.
-fn backups(folder: Option<&Path>) -> Vec<RestorePoint> {
-    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
-    let mut points: Vec<RestorePoint> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| backup(&entry.path()))
-        .collect();
-    points.sort_by(|a, b| b.id.cmp(&a.id));
-    points
-}
-
-fn backup(path: &Path) -> Option<RestorePoint> {
-    let read = |name: &str| std::fs::read_to_string(path.join(name)).ok();
-    let id = PointId(path.file_name()?.to_str()?.to_owned());
-    let images: Vec<SafeText> =
-        read("images.txt").unwrap_or_default().lines().map(SafeText::new).collect();
-    // The tag is what follows the last colon behind the last slash: a registry has a port (W-10).
-    let version = images
-        .first()
-        .and_then(|image| image.as_str().rsplit('/').next()?.rsplit_once(':').map(|(_, tag)| tag))
-        .map_or_else(|| SafeText::new("unknown"), SafeText::new);
-    let seconds = read("timestamp.txt").and_then(|text| text.trim().parse::<i64>().ok());
-    let refused = images.is_empty().then(|| SafeText::new("no images.txt"));
-    Some(RestorePoint {
-        id,
-        taken_at: seconds.and_then(|seconds| Time::from_timestamp(seconds, 0)),
-        version,
-        color: None,
-        images,
-        schema: read("schema.txt").and_then(|text| text.trim().parse().ok()),
-        health: PointHealth::NotProven,
-        manifest: None,
-        refused,
-    })
+/// The backups of a folder in S-80's layout, newest first. A folder that cannot be read shows as
+/// one line that says so.
+fn backups(folder: Option<&Path>, repositories: &[String]) -> Vec<RestorePoint> {
+    let shown = |point: &points::Point| {
+        let version = point.version_among(repositories);
+        let shown = point.restore_point();
+        RestorePoint { version: version.unwrap_or(shown.version.clone()), ..shown }
+    };
+    match folder.map(points::list) {
+        None => Vec::new(),
+        Some(Ok(found)) => found.iter().map(shown).collect(),
+        Some(Err(error)) => vec![RestorePoint {
+            id: "restore-points".into(),
+            version: "unknown".into(),
+            refused: Some(SafeText::new(&error.message)),
+            ..RestorePoint::default()
+        }],
+    }
 }

@@ -16,13 +16,23 @@ use crate::model::plan::{
 };
 use crate::model::restore_point::RestorePoint;
 use crate::model::situation::PastRun;
+use crate::model::strategy::Asked;
 use crate::model::tree::{HelpTest, Helps};
 use crate::steps::{LookCx, StepKind};
 use crate::text::SafeText;
 
-use super::playbook::{Filled, Playbook};
+pub use refused::NoPlan;
+pub(super) use refused::offered;
+use refused::{only_looks, with_rights};
+use times::{expected, last_time};
+
+use super::forms::{self, Chosen, Form};
+use super::playbook::Filled;
 use super::preflight;
 use super::stack::Stack;
+
+mod refused;
+mod times;
 
 /// What a plan is made from.
 #[derive(Clone)]
@@ -37,15 +47,12 @@ pub struct Facts {
     pub history: Vec<PastRun>,
     /// This journal.
     pub journal: JournalId,
-}
-
-/// Why no plan can be made, and which level is offered instead.
-#[derive(Clone, Debug)]
-pub struct NoPlan {
-    /// Why, and what to do next.
-    pub why: SafeText,
-    /// The level offered instead.
-    pub offer: Option<Level>,
+    /// What is on record of deploys.
+    pub known: super::deploys::Known,
+    /// Whether the restore point is read through to its last byte.
+    pub thorough: bool,
+    /// The finished run to take back, instead of a level.
+    pub undo: Option<Box<(PastRun, crate::model::way_back::WayBack)>>,
 }
 
 /// Makes the plan of a level, with its face and preflight. Looks, changes nothing.
@@ -56,78 +63,68 @@ pub async fn plan(
     clock: &Clock,
 ) -> Result<(Plan, Vec<Preflight>), NoPlan> {
     let no = |why: &str, offer| NoPlan { why: SafeText::new(why), offer };
-    if facts.level != Level::Switch {
-        let why = format!(
-            "level {} is not in this version: it has level 1 only; the documents' own commands \
-             are in the runbook of {}",
-            facts.level, config.environment
-        );
-        return Err(no(&why, None));
-    }
     let Some(stack) = stack else {
-        let why = "no platform and traffic are configured: this configuration only looks";
-        return Err(no(why, None));
+        return Err(no(only_looks(config), None));
     };
-    let active =
-        stack.traffic.look().await.map_err(|error| no(&error.message, Some(Level::Full)))?.active;
-    let to = choose(facts, stack, &active).map_err(|why| no(&why, Some(Level::Full)))?;
-    let made = make(config, stack, facts, (&active, &to), clock).await;
-    let plan = made.map_err(|error| no(&error.message, Some(Level::Full)))?;
-    let lines = preflight::level_one(config, stack, &to, &facts.journal, clock).await;
-    Ok((plan, lines))
-}
-
-/// The colour to go back to: the one that was asked for, or the one without traffic.
-fn choose(facts: &Facts, stack: &Stack, active: &Color) -> Result<Color, String> {
-    let other = stack.other(active).cloned();
-    let Some(target) = &facts.target else {
-        return other.ok_or_else(|| "there is no second colour to go back to".to_owned());
-    };
-    let point = facts
-        .points
-        .iter()
-        .find(|point| &point.id == target || point.version.as_str() == target.as_str());
-    match point {
-        None => Err(unknown_target(facts, target)),
-        Some(point) => match (&point.color, other) {
-            (Some(color), _) if color == active => {
-                Err(format!("{target} is what runs now: there is nothing to go back to"))
-            }
-            (Some(color), _) => Ok(color.clone()),
-            (None, Some(color)) if live_version(facts, &color) == Some(&point.version) => Ok(color),
-            (None, _) => {
-                Err(format!("{target} does not run: level 1 goes back to a live version only"))
-            }
-        },
+    if let Some(undo) = &facts.undo {
+        return super::undo::plan(config, stack, facts, undo, clock).await;
     }
-}
-
-fn live_version<'a>(facts: &'a Facts, color: &Color) -> Option<&'a SafeText> {
-    let point = facts.points.iter().find(|point| point.color.as_ref() == Some(color))?;
-    Some(&point.version)
-}
-
-/// S-68's line, with the ids that exist.
-fn unknown_target(facts: &Facts, target: &PointId) -> String {
-    let known: Vec<&str> = facts.points.iter().map(|point| point.id.as_str()).collect();
-    format!("[ERROR] Backup not found: {target}; known are {}", known.join(", "))
+    if let Some(asked) = facts.target.as_ref().and_then(|target| Asked::of(target.as_str())) {
+        return Box::pin(super::services::plan(config, stack, (facts, &asked), clock)).await;
+    }
+    let facts = match super::procedure::instead(config, stack, facts, clock).await {
+        Ok(facts) => facts,
+        Err(made) => return *made,
+    };
+    let facts = &facts;
+    if facts.level != Level::Switch {
+        return super::deep::plan(config, stack, facts, clock).await;
+    }
+    let active = match stack.traffic.look().await {
+        Ok(state) => state.active,
+        Err(error) => {
+            let offered = offered(stack, Level::Full).await;
+            return Err(no(&with_rights(stack, error).await, offered));
+        }
+    };
+    let chosen = match forms::choose(config, facts, stack, &active).await {
+        Ok(chosen) => chosen,
+        Err(why) => return Err(no(&why, offered(stack, Level::Full).await)),
+    };
+    let made = make(config, stack, facts, (&active, &chosen), clock).await;
+    let plan = match made {
+        Ok(plan) => plan,
+        Err(error) => return Err(no(&error.message, offered(stack, Level::Full).await)),
+    };
+    let mut lines = preflight::level_one(config, stack, (facts, &plan), &chosen.form, clock).await;
+    lines.extend(super::credentials::line(config, facts.level, clock.now()));
+    Ok((plan, lines))
 }
 
 async fn make(
     config: &Config,
     stack: &Stack,
     facts: &Facts,
-    (from, to): (&Color, &Color),
+    (from, chosen): (&Color, &Chosen),
     clock: &Clock,
 ) -> Result<Plan, Error> {
-    let playbook = Playbook::two_color()?;
-    let filled = playbook.fill(&placeholders(config, from, to))?;
+    let to = chosen.form.to();
+    let playbook = chosen.playbook()?;
+    let mut named = placeholders(config, from, to);
+    chosen.facts(&mut named);
+    let mut filled = playbook.fill(&named)?;
+    let replaced = chosen.without_way_back(&mut filled);
     let (old, new) = (stack.workload.look(from).await?, stack.workload.look(to).await?);
     let mut identities = BTreeMap::new();
     identities.insert("platform".to_owned(), stack.workload.identity().await?);
     identities.insert(to.to_string(), new.identity.clone());
     identities.insert("traffic".to_owned(), stack.public_url.clone());
-    let point = facts.points.iter().find(|point| point.color.as_ref() == Some(to));
+    identities.extend(super::bound::configured(config));
+    let version = match &chosen.form {
+        Form::Switch { .. } => new.version,
+        Form::Redeploy(redeploy) => redeploy.release.version.clone(),
+    };
+    let point = point_of(facts, &chosen.form, &version);
     let core = PlanCore {
         level: facts.level,
         environment: config.environment.clone(),
@@ -136,24 +133,42 @@ async fn make(
         identities,
         config: config.digest.clone(),
         from: old.version,
-        to: new.version,
+        to: version,
         steps: filled.steps.iter().map(|(spec, _)| spec.clone()).collect(),
         undo: filled.undo.iter().map(|(spec, _)| spec.clone()).collect(),
         watch: config.rollback.watch_window,
     };
     let mut plan = Plan { core, face: PlanFace::default(), made_at: clock.now() };
-    plan.face = face(config, stack, (&plan, &filled), (from, to), &facts.history, clock).await;
-    plan.face.form = SafeText::new(&playbook.form);
+    let colors = Some((from, to));
+    plan.face = face(config, stack, (&plan, &filled), colors, &facts.history, clock).await;
+    plan.face.form = chosen.words(&facts.history);
+    plan.face.not_undone.extend(replaced);
     Ok(plan)
 }
 
-fn placeholders<'a>(config: &Config, from: &Color, to: &Color) -> BTreeMap<&'a str, Value> {
+/// The point that stands for where it goes: the one that was asked for, else the live colour, else
+/// one of that version.
+fn point_of<'a>(facts: &'a Facts, form: &Form, version: &SafeText) -> Option<&'a RestorePoint> {
+    let points = || facts.points.iter();
+    let asked = points().find(|point| Some(&point.id) == facts.target.as_ref());
+    match form {
+        Form::Switch { to } => points().find(|point| point.color.as_ref() == Some(to)),
+        Form::Redeploy(_) => asked.or_else(|| points().find(|point| &point.version == version)),
+    }
+}
+
+pub(super) fn placeholders<'a>(
+    config: &Config,
+    from: &Color,
+    to: &Color,
+) -> BTreeMap<&'a str, Value> {
     let times = &config.rollback;
     BTreeMap::from([
         ("from", json!(from.as_str())),
         ("to", json!(to.as_str())),
         ("gate_probes", json!(times.gate_probes)),
         ("gate_every_seconds", json!(times.gate_every.as_secs_f64())),
+        ("gate_wait_seconds", json!(times.gate_wait.as_secs())),
         ("drain_seconds", json!(times.drain.as_secs())),
         ("keep_failed_up_seconds", json!(times.keep_failed_up.as_secs())),
         ("stop_grace_seconds", json!(times.stop_grace.as_secs())),
@@ -161,11 +176,11 @@ fn placeholders<'a>(config: &Config, from: &Color, to: &Color) -> BTreeMap<&'a s
 }
 
 /// What people read of a plan, with live previews; not part of its digest.
-async fn face(
+pub(super) async fn face(
     config: &Config,
     stack: &Stack,
     (plan, filled): (&Plan, &Filled),
-    (from, to): (&Color, &Color),
+    colors: Option<(&Color, &Color)>,
     history: &[PastRun],
     clock: &Clock,
 ) -> PlanFace {
@@ -191,23 +206,42 @@ async fn face(
             by_hand,
         });
     }
-    let in_flight = match stack.traffic.look().await {
-        Ok(state) => state.in_flight.get(from).copied().unwrap_or_default(),
-        Err(_) => 0,
-    };
-    let drain = config.rollback.drain.as_secs();
     let estimates: Vec<Duration> = steps.iter().map(|step| step.estimate).collect();
     let estimate = plan.critical_path(|at, _| estimates.get(at).copied().unwrap_or_default());
     PlanFace {
         steps,
-        not_undone: vec![SafeText::new(&format!(
-            "in-flight on {from} (about {in_flight}): drained {drain} s, the rest cut"
-        ))],
+        not_undone: cut(config, stack, colors).await,
         data: "no data change".into(),
         form: SafeText::default(),
         estimate,
-        colors: Some((from.clone(), to.clone())),
+        colors: colors.map(|(from, to)| (from.clone(), to.clone())),
+        workers: match colors {
+            Some(colors) => super::leaving::workers_words(stack, colors).await,
+            None => SafeText::default(),
+        },
+        moves: Vec::new(),
+        loss: None,
+        diff: Vec::new(),
+        two_person: config.rollback.two_person.contains(&plan.core.level.number()),
+        window: None,
+        zone: None,
+        called: None,
     }
+}
+
+/// What happens to the requests that are under way.
+async fn cut(config: &Config, stack: &Stack, colors: Option<(&Color, &Color)>) -> Vec<SafeText> {
+    let Some((from, to)) = colors else { return Vec::new() };
+    let in_flight = match stack.traffic.look().await {
+        Ok(state) => state.in_flight.get(from).copied().unwrap_or_default(),
+        Err(_) => 0,
+    };
+    let how = if from == to {
+        format!("it is told to end, cut after {} s", config.rollback.stop_grace.as_secs())
+    } else {
+        format!("drained {} s, the rest cut", config.rollback.drain.as_secs())
+    };
+    vec![SafeText::new(&format!("in-flight on {from} (about {in_flight}): {how}"))]
 }
 
 /// What each step would do now and its commands by hand, all looked at side by side: one that
@@ -230,43 +264,80 @@ async fn previews(
     looks.join_all().await.into_iter().collect()
 }
 
-fn last_time(history: &[PastRun], action: &Value) -> Option<Duration> {
-    let name = action.as_object()?.keys().next()?;
-    history.iter().flat_map(|run| &run.steps).find(|(step, _)| step == name).map(|(_, took)| *took)
+/// A plan and what was looked at for it, or why there is none.
+pub type Made = Result<(Plan, Vec<Preflight>), NoPlan>;
+
+/// A plan of every level as it would be now, for the cards.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    /// Level 1.
+    pub switch: Made,
+    /// Level 2.
+    pub full: Made,
+    /// Level 3.
+    pub point_in_time: Made,
 }
 
-/// Steps whose length is a setting take about that long.
-fn expected(config: &Config, action: &Value) -> Option<Duration> {
-    let times = &config.rollback;
-    match action.as_object()?.keys().next()?.as_str() {
-        "keep_warm" => Some(times.keep_failed_up),
-        "gate" => Some(times.gate_every * times.gate_probes),
-        "switch_traffic" | "drain" => Some(Duration::from_secs(1)),
-        "verify_target" | "preserve" | "stop_workload" => Some(Duration::from_secs(2)),
-        _ => None,
-    }
+/// Plans every level, side by side: one that hangs holds no other back.
+pub async fn trials(
+    config: &Config,
+    stack: Option<&Stack>,
+    facts: &Facts,
+    clock: &Clock,
+) -> Trials {
+    let at = |level| Facts { level, thorough: false, ..facts.clone() };
+    let (one, two, three) = (at(Level::Switch), at(Level::Full), at(Level::PointInTime));
+    let (switch, full, point_in_time) = tokio::join!(
+        Box::pin(plan(config, stack, &one, clock)),
+        Box::pin(plan(config, stack, &two, clock)),
+        Box::pin(plan(config, stack, &three, clock)),
+    );
+    Trials { switch, full, point_in_time }
 }
 
 /// How the three levels stand, with why.
-pub fn cards(
-    plan: Result<&(Plan, Vec<Preflight>), &NoPlan>,
-    help: Option<&HelpTest>,
-    points: &[RestorePoint],
-) -> Vec<LevelCard> {
-    let deeper = |level: Level| LevelCard {
-        level,
-        standing: LevelStanding::Blocked,
-        why: SafeText::new("not in this version: it has level 1 only"),
-        estimate: None,
-        data: SafeText::new(if level == Level::Full {
-            "migrations go back"
-        } else {
-            "everything after the point is lost"
-        }),
-        point: points.iter().find(|point| point.color.is_none()).map(|point| point.id.clone()),
-        version: None,
+pub fn cards(trials: &Trials, help: Option<&HelpTest>) -> Vec<LevelCard> {
+    vec![
+        level_one_card(trials.switch.as_ref(), help),
+        deep_card(Level::Full, &trials.full),
+        deep_card(Level::PointInTime, &trials.point_in_time),
+    ]
+}
+
+fn deep_card(level: Level, made: &Made) -> LevelCard {
+    let (plan, lines) = match made {
+        Ok(made) => made,
+        Err(no) => {
+            return LevelCard {
+                level,
+                standing: LevelStanding::Blocked,
+                why: no.why.clone(),
+                estimate: None,
+                data: "not known".into(),
+                point: None,
+                version: None,
+            };
+        }
     };
-    vec![level_one_card(plan, help), deeper(Level::Full), deeper(Level::PointInTime)]
+    let says = |wanted: &[PreflightAnswer]| {
+        let line = lines.iter().find(|line| wanted.contains(&line.answer));
+        line.map(|line| format!("{}: {}", line.name, line.text))
+    };
+    let blocked = says(&[PreflightAnswer::Block, PreflightAnswer::Unknown]);
+    let (standing, why) = match (blocked, says(&[PreflightAnswer::Warn])) {
+        (Some(why), _) => (LevelStanding::Blocked, why),
+        (None, Some(why)) => (LevelStanding::NotProven, why),
+        (None, None) => (LevelStanding::Ready, plan.face.form.to_string()),
+    };
+    LevelCard {
+        level,
+        standing,
+        why: SafeText::new(&why),
+        estimate: Some(plan.face.estimate),
+        data: plan.face.data.clone(),
+        point: Some(plan.core.point.clone()),
+        version: Some(plan.core.to.clone()),
+    }
 }
 
 fn level_one_card(
@@ -301,6 +372,8 @@ fn level_one_card(
         }
         (None, Some(Helps::Yes)) => (LevelStanding::Ready, plan.face.form.to_string()),
     };
+    let workers = &plan.face.workers;
+    let why = if workers.is_empty() { why } else { format!("{why}; {workers}") };
     LevelCard {
         standing,
         why: SafeText::new(&why),

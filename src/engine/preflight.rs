@@ -3,44 +3,148 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::adapters::sqlite;
+use crate::adapters::migrations;
 use crate::clock::Clock;
-use crate::config::{Config, Database};
+use crate::config::Config;
+use crate::model::hold::HoldPart;
 use crate::model::ids::{Color, JournalId};
-use crate::model::plan::{Preflight, PreflightAnswer};
+use crate::model::plan::{Plan, Preflight, PreflightAnswer};
+use crate::model::verdict::clock as clock_words;
 use crate::text::SafeText;
 
+use super::forms::{Form, Redeploy};
 use super::observe;
+use super::planner::Facts;
 use super::stack::Stack;
 
-/// The longest the schema's version may take to read.
-const LOOK: Duration = Duration::from_secs(2);
+mod deep;
+mod rollout;
+
+pub use deep::{Deep, deep};
+pub use rollout::{canary, procedure, rollout};
 
 fn line(name: &str, answer: PreflightAnswer, text: impl AsRef<str>) -> Preflight {
     Preflight { name: name.into(), answer, text: SafeText::new(text.as_ref()) }
 }
 
-/// Looks at everything level 1 needs; changes nothing.
+/// Looks at everything level 1 needs in this form; changes nothing.
 pub async fn level_one(
     config: &Config,
     stack: &Stack,
-    to: &Color,
-    journal: &JournalId,
+    (facts, plan): (&Facts, &Plan),
+    form: &Form,
     clock: &Clock,
 ) -> Vec<Preflight> {
-    vec![
-        user(),
-        space(&config.state_dir),
-        target(stack, to, clock).await,
-        traffic(stack, to).await,
-        schema(config, stack, to, clock).await,
-        fence(stack, journal).await,
-    ]
+    let to = form.to();
+    let mut lines = vec![user(), space(&config.state_dir)];
+    let version = match form {
+        Form::Switch { .. } => {
+            lines.push(target(stack, to, clock).await);
+            lines.push(traffic(stack, to).await);
+            match stack.addresses.get(to) {
+                Some(url) => observe::status(url, clock).await.map(|said| said.version),
+                None => None,
+            }
+        }
+        Form::Redeploy(redeploy) => {
+            lines.push(artefacts(redeploy));
+            lines.extend(tool(stack, facts).await);
+            if redeploy.in_place {
+                lines.push(gap(form, facts));
+            } else {
+                lines.push(traffic(stack, to).await);
+            }
+            Some(redeploy.release.version.clone())
+        }
+    };
+    lines.push(
+        schema((config, stack), facts, version.as_ref(), &format!("the version on {to}")).await,
+    );
+    lines.extend(rights(stack, plan).await);
+    lines.push(fence(stack, &facts.journal).await);
+    lines.push(held(stack).await);
+    lines.extend(deploying(facts, clock));
+    lines
+}
+
+/// The same for the plan that takes a run back.
+pub async fn back(config: &Config, stack: &Stack, facts: &Facts, plan: &Plan) -> Vec<Preflight> {
+    let active = stack.traffic.look().await.map(|state| state.active);
+    let mut lines = vec![user(), space(&config.state_dir)];
+    lines.extend(super::undo::traffic_line(plan, active));
+    lines.push(schema((config, stack), facts, Some(&plan.core.to), plan.core.to.as_str()).await);
+    lines.extend(rights(stack, plan).await);
+    lines.push(fence(stack, &facts.journal).await);
+    lines.push(held(stack).await);
+    lines
+}
+
+fn artefacts(redeploy: &Redeploy) -> Preflight {
+    let release = &redeploy.release;
+    let name = format!("{} can be started again", release.version);
+    match &release.broken {
+        None => {
+            let digest = release.digest.short();
+            line(&name, PreflightAnswer::Ok, format!("artefacts and configuration are {digest}"))
+        }
+        Some(why) => line(&name, PreflightAnswer::Block, why.as_str()),
+    }
+}
+
+fn gap(form: &Form, facts: &Facts) -> Preflight {
+    let gap = clock_words(form.gap(&facts.history));
+    let text = format!("there is no second colour: users get no answer for about {gap}");
+    line("in place", PreflightAnswer::Warn, text)
+}
+
+/// A rollback beside a running deploy is possible, and said: the deploy may undo it.
+fn deploying(facts: &Facts, clock: &Clock) -> Option<Preflight> {
+    let running = facts.known.running()?;
+    let (version, by) = (&running.version, &running.by);
+    let since = (clock.now() - running.at).to_std().unwrap_or_default();
+    let text = format!(
+        "deploy {version} by {by} runs since {}: it may take this back; stop it first if you can",
+        clock_words(Duration::from_secs(since.as_secs()))
+    );
+    Some(line("no deploy runs", PreflightAnswer::Warn, text))
+}
+
+/// What deploys is there before anything begins (S-69); asked only where a plan is made.
+async fn tool(stack: &Stack, facts: &Facts) -> Option<Preflight> {
+    if !facts.thorough {
+        return None;
+    }
+    let missing = stack.workload.missing_tool().await?;
+    Some(line("the tools that deploy are there", PreflightAnswer::Block, missing.as_str()))
 }
 
 fn user() -> Preflight {
     let uid = rustix::process::geteuid().as_raw();
     line("appropriate user", PreflightAnswer::Ok, format!("uid {uid}"))
+}
+
+/// What we may not do on the platform and the steps of a plan would have to, where it decides that.
+async fn rights(stack: &Stack, plan: &Plan) -> Option<Preflight> {
+    let name = "rights on the platform";
+    let missing = match &stack.cluster {
+        Some(cluster) => {
+            let steps = plan.core.steps.iter().chain(&plan.core.undo);
+            let needed = crate::steps::rights(steps.map(|spec| &spec.action));
+            cluster.missing_rights(&needed).await
+        }
+        None => stack.workload.missing_rights().await,
+    };
+    match missing {
+        Ok(missing) if missing.is_empty() => None,
+        Ok(missing) => Some(line(name, PreflightAnswer::Block, missing_words(&missing))),
+        Err(error) => Some(line(name, PreflightAnswer::Unknown, error.message)),
+    }
+}
+
+/// The rights that are missing, and where they are given.
+pub fn missing_words(missing: &[SafeText]) -> String {
+    let missing: Vec<&str> = missing.iter().map(SafeText::as_str).collect();
+    format!("missing: {}; config/kubernetes-role.yaml gives them", missing.join(", "))
 }
 
 fn space(state: &Path) -> Preflight {
@@ -83,6 +187,21 @@ async fn traffic(stack: &Stack, to: &Color) -> Preflight {
     }
 }
 
+/// The gate and the checks come in where users do: behind a maintenance page they see nothing.
+async fn held(stack: &Stack) -> Preflight {
+    let name = "users get through";
+    let parts = stack.traffic.look().await.ok().and_then(|state| state.held).unwrap_or_default();
+    if parts.contains(&HoldPart::Page) {
+        let text = "the maintenance page is held: lift it (backout unhold page --reason WHY)";
+        return line(name, PreflightAnswer::Block, text);
+    }
+    if parts.contains(&HoldPart::Writers) {
+        let text = "writers are held, and stay so: lift them once the version is good";
+        return line(name, PreflightAnswer::Warn, text);
+    }
+    line(name, PreflightAnswer::Ok, "neither page nor writers are held")
+}
+
 async fn fence(stack: &Stack, journal: &JournalId) -> Preflight {
     let name = "nobody else works on it";
     let Some(fence) = &stack.fence else {
@@ -111,41 +230,48 @@ async fn fence(stack: &Stack, journal: &JournalId) -> Preflight {
 
 /// Does the old program run on today's schema? Judged by the up scripts since its schema; what
 /// they took away is named (design 15 and 24).
-async fn schema(config: &Config, stack: &Stack, to: &Color, clock: &Clock) -> Preflight {
+async fn schema(
+    (config, stack): (&Config, &Stack),
+    facts: &Facts,
+    version: Option<&SafeText>,
+    what: &str,
+) -> Preflight {
     let name = "schema gate";
-    let Some(Database::Sqlite { path, migrations }) = &config.database else {
+    let (Some(settings), Some(database)) = (&config.database, &stack.database) else {
         return line(name, PreflightAnswer::Warn, "no database is configured: not judged");
     };
-    let query = "SELECT max(version) FROM schema_migrations";
-    let now = match sqlite::ask(path, query, LOOK).await.map(|rows| rows.number) {
-        Ok(Some(version)) => version,
-        Ok(None) => return line(name, PreflightAnswer::Unknown, "schema_migrations is empty"),
+    let ledger = match database.ledger().await {
+        Ok(ledger) => ledger,
         Err(error) => return line(name, PreflightAnswer::Unknown, error.message),
     };
-    #[expect(clippy::cast_possible_truncation, reason = "schema versions are small whole numbers")]
-    let now = now as i64;
-    let version = match stack.addresses.get(to) {
-        Some(url) => observe::status(url, clock).await.map(|said| said.version),
-        None => None,
+    let Some(now) = ledger.last().map(|last| last.version) else {
+        return line(name, PreflightAnswer::Unknown, "its ledger of migrations is empty");
     };
-    let known = observe::points(config, None, clock).await;
-    let recorded = known
+    let recorded = facts
+        .points
         .iter()
-        .find(|point| version.as_ref() == Some(&point.version))
-        .and_then(|point| point.schema);
+        .filter(|point| version == Some(&point.version))
+        .find_map(|point| point.schema);
     let Some(then) = recorded else {
-        let text = format!("schema is {now}; none is recorded for the version on {to}");
+        let text = format!("schema is {now}; none is recorded for {what}");
         return line(name, PreflightAnswer::Warn, text);
     };
+    if then > now {
+        return line(
+            name,
+            PreflightAnswer::Block,
+            format!("{what} was deployed with schema {then}, it is {now}: migrate up first"),
+        );
+    }
     if then >= now {
         return line(name, PreflightAnswer::Ok, format!("schema {now}, as it was"));
     }
-    let taken = migrations.as_deref().map(|folder| taken_away(folder, then, now));
+    let taken = settings.migrations().map(|folder| migrations::noticed(folder, &ledger, then));
     match taken {
         None => {
             line(name, PreflightAnswer::Warn, format!("{then} to {now} without scripts to read"))
         }
-        Some(Err(why)) => line(name, PreflightAnswer::Unknown, why),
+        Some(Err(error)) => line(name, PreflightAnswer::Unknown, error.message),
         Some(Ok(taken)) if taken.is_empty() => line(
             name,
             PreflightAnswer::Ok,
@@ -156,90 +282,5 @@ async fn schema(config: &Config, stack: &Stack, to: &Color, clock: &Clock) -> Pr
             PreflightAnswer::Block,
             format!("{then} to {now} took away: {}", taken.join("; ")),
         ),
-    }
-}
-
-/// Statements of the up scripts after `then` up to `now` that are not purely additive.
-fn taken_away(folder: &Path, then: i64, now: i64) -> Result<Vec<String>, String> {
-    let mut taken = Vec::new();
-    for version in (then + 1)..=now {
-        let prefix = format!("{version}_");
-        let script = std::fs::read_dir(folder)
-            .map_err(|error| format!("could not read {}: {error}", folder.display()))?
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                name.starts_with(&prefix) && name.ends_with("_up.sql")
-            })
-            .ok_or_else(|| format!("the up script of {version} is missing"))?;
-        let text = std::fs::read_to_string(&script)
-            .map_err(|error| format!("could not read {}: {error}", script.display()))?;
-        taken.extend(
-            statements(&text)
-                .filter(|statement| !is_additive(statement))
-                .map(|statement| crate::text::fit(&statement, 60)),
-        );
-    }
-    Ok(taken)
-}
-
-fn statements(script: &str) -> impl Iterator<Item = String> {
-    let code: String = script
-        .lines()
-        .map(|line| line.split("--").next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join(" ");
-    code.split(';')
-        .map(|statement| statement.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|statement| !statement.is_empty())
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-/// What an old program does not notice: new tables, indexes and columns that may stay empty.
-/// Everything that is not known to be so counts as taking away.
-fn is_additive(statement: &str) -> bool {
-    let upper = statement.to_uppercase();
-    let adds_column = upper.starts_with("ALTER TABLE")
-        && upper.contains(" ADD ")
-        && (!upper.contains("NOT NULL") || upper.contains("DEFAULT"))
-        && !upper.contains(" DROP ");
-    let harmless = ["BEGIN", "COMMIT", "END", "CREATE TABLE", "CREATE INDEX", "PRAGMA"];
-    adds_column
-        || harmless.iter().any(|start| upper.starts_with(start))
-        || upper.starts_with("INSERT INTO SCHEMA_MIGRATIONS")
-        || upper.starts_with("CREATE UNIQUE INDEX IF NOT EXISTS SCHEMA_MIGRATIONS")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_column_with_a_default_is_additive() {
-        assert!(is_additive("ALTER TABLE users ADD COLUMN preferences TEXT DEFAULT '{}'"));
-        assert!(is_additive("CREATE TABLE audit (id INTEGER)"));
-    }
-
-    #[test]
-    fn what_an_old_program_would_miss_is_not_additive() {
-        for statement in [
-            "ALTER TABLE users DROP COLUMN email",
-            "ALTER TABLE users RENAME TO people",
-            "ALTER TABLE users ADD COLUMN age INTEGER NOT NULL",
-            "DROP TABLE sessions",
-            "UPDATE users SET email = NULL",
-            "CREATE UNIQUE INDEX one_name ON users (name)",
-        ] {
-            assert!(!is_additive(statement), "{statement}");
-        }
-    }
-
-    #[test]
-    fn comments_do_not_hide_or_make_statements() {
-        let script = "-- DROP TABLE users;\nBEGIN;\nALTER TABLE a\n ADD COLUMN b TEXT; COMMIT;";
-        let found: Vec<String> = statements(script).collect();
-        assert_eq!(found, ["BEGIN", "ALTER TABLE a ADD COLUMN b TEXT", "COMMIT"]);
     }
 }

@@ -1,9 +1,13 @@
 //! Measures, watches and ends a run.
 
-use crate::model::entry::{Event, Leftover, Outcome};
-use crate::model::ids::StepId;
-use crate::model::incident::{Run, StepPhase};
+use crate::model::entry::{Event, Outcome};
+use crate::model::ids::PointId;
+use crate::model::incident::Run;
+use crate::model::lock::LockKind;
+use crate::model::loss::Choice;
 use crate::model::next::outcome_of;
+use crate::model::plan::Level;
+use crate::model::until::AT;
 use crate::model::watch::{self, Verdict};
 use crate::report::history;
 use crate::text::SafeText;
@@ -18,6 +22,7 @@ impl Engine {
             tracks: &self.tracks,
             roles: &self.roles,
             recent: &self.recent,
+            good_response: self.config.rollback.good_response,
             now: self.clock.now(),
         }
     }
@@ -27,7 +32,7 @@ impl Engine {
         if !criteria::ready(run, &measured) {
             return;
         }
-        let criteria = criteria::level_one(run, &measured);
+        let criteria = criteria::of(run, &measured);
         let run_id = run.id.clone();
         lines.push(Line::from(Event::CriteriaMeasured { run: run_id.clone(), criteria }));
         let window = run.plan.core.watch;
@@ -61,8 +66,19 @@ impl Engine {
         }
     }
 
-    pub(super) fn finish(&self, run: &Run, lines: &mut Vec<Line>) {
+    pub(super) fn finish(&mut self, run: &Run, lines: &mut Vec<Line>) {
         let (outcome, why) = outcome_of(run);
+        // The next plan is only looked at: it waits for its own approval.
+        if let (Outcome::Undone, Some((Choice::NewMoment { to }, by))) = (outcome, &run.choice) {
+            let target = PointId(format!("{AT}{to}"));
+            self.begin_plan(by.clone(), Level::PointInTime, Some(target));
+        }
+        let why = super::loss::ending(&self.books.situation, run, why);
+        let measured = run.watch.is_none() && run.stays_beside();
+        if measured && run.criteria.is_empty() {
+            let criteria = criteria::of(run, &self.measured());
+            lines.push(Line::from(Event::CriteriaMeasured { run: run.id.clone(), criteria }));
+        }
         let now = self.clock.now();
         let good_at = run.watch.as_ref().map_or(now, |watch| watch.opened_at);
         let took = (good_at - run.started_at).to_std().unwrap_or_default();
@@ -74,24 +90,14 @@ impl Engine {
             why,
             history,
         }));
-        let stopped = run.step(&StepId::from("stop"));
-        if stopped.is_some_and(|state| state.phase == StepPhase::Done)
-            && outcome != Outcome::Undone
-            && let Some((from, _)) = &run.plan.face.colors
-        {
-            lines.push(Line::from(Event::LeftoverNoted {
-                leftover: Leftover {
-                    name: SafeText::new(&format!("{from} stopped, kept")),
-                    owner: run.by.clone(),
-                    undo: SafeText::new(&self.by_hand_start(from)),
-                    due: None,
-                },
-            }));
+        if self.books.situation.locks.run.is_some() {
+            let (kind, by) = (LockKind::Run, run.by.clone());
+            let why = SafeText::new(outcome.words());
+            lines.push(Line::from(Event::LockReleased { kind, by, why }));
         }
-    }
-
-    fn by_hand_start(&self, color: &crate::model::ids::Color) -> String {
-        self.stack.as_ref().map_or_else(String::new, |stack| stack.workload.by_hand(color, true))
+        let left = &self.books.situation.leftovers;
+        lines.extend(super::undo::released(run, left).into_iter().map(Line::from));
+        self.left_by(run, outcome, lines);
     }
 
     /// Gives the fence back when these lines end the run, before they are written: whoever reads

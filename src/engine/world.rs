@@ -59,13 +59,16 @@ impl Engine {
         self.tracks.values().any(|track| matches!(track.status, Status::Fail | Status::Warn))
     }
 
-    fn facts(&self, level: Level, target: Option<PointId>) -> Facts {
+    pub(super) fn facts(&self, level: Level, target: Option<PointId>) -> Facts {
         Facts {
             level,
             target,
             points: self.books.situation.points.clone(),
             history: self.books.situation.history.clone(),
             journal: self.books.situation.journal.clone(),
+            known: super::deploys::Known::of(&self.books.situation),
+            thorough: false,
+            undo: None,
         }
     }
 
@@ -88,13 +91,15 @@ impl Engine {
         let (seen, mut facts) = (self.seen.clone(), self.facts(Level::Switch, None));
         tokio::spawn(async move {
             let changes = observe::deploys(config.deploys.as_deref());
-            let points = observe::points(&config, stack.as_ref(), &clock).await;
+            facts.known = facts.known.with_file(&config);
+            let told = super::deploys::Told::look(&config, stack.as_ref(), &facts, &clock).await;
+            let super::deploys::Told { points, releases } = told;
             facts.points.clone_from(&points);
             let trial = match &stack {
-                Some(_) => Some(planner::plan(&config, stack.as_ref(), &facts, &clock).await),
+                Some(_) => Some(planner::trials(&config, stack.as_ref(), &facts, &clock).await),
                 None => None,
             };
-            let world = World { changes, points, trial };
+            let world = World { changes, points, releases, trial };
             seen.send(Seen::World(Box::new(world))).await.ok();
         });
     }
@@ -113,9 +118,11 @@ impl Engine {
         self.observing = true;
         self.refreshed_at = Some(self.clock.now());
         let (config, clock, stack) = (self.config.clone(), self.clock.clone(), self.stack.clone());
-        let (level, target) = (open.plan.core.level, Some(open.plan.core.point.clone()));
-        let (seen, facts) = (self.seen.clone(), self.facts(level, target));
+        let (level, target) = (open.plan.core.level, Some(open.plan.asked()));
+        let (seen, mut facts) = (self.seen.clone(), self.facts(level, target));
+        facts.undo = open.plan.undoes().and_then(|run| self.way_back(&run).ok());
         tokio::spawn(async move {
+            facts.known = facts.known.with_file(&config);
             let made = planner::plan(&config, stack.as_ref(), &facts, &clock).await;
             seen.send(Seen::Refreshed(Box::new(made))).await.ok();
         });
@@ -125,9 +132,12 @@ impl Engine {
     pub(super) fn begin_plan(&mut self, by: SafeText, level: Level, target: Option<PointId>) {
         let (config, clock, stack) = (self.config.clone(), self.clock.clone(), self.stack.clone());
         let (seen, mut facts) = (self.seen.clone(), self.facts(level, target));
+        facts.thorough = true;
         self.refreshed_at = Some(self.clock.now());
         tokio::spawn(async move {
-            facts.points = observe::points(&config, stack.as_ref(), &clock).await;
+            facts.known = facts.known.with_file(&config);
+            let told = super::deploys::Told::look(&config, stack.as_ref(), &facts, &clock).await;
+            facts.points = told.points;
             let made = planner::plan(&config, stack.as_ref(), &facts, &clock).await;
             seen.send(Seen::Planned { by, level, made: Box::new(made) }).await.ok();
         });
@@ -138,16 +148,33 @@ impl Engine {
         match seen {
             Seen::World(world) => self.world(*world, lines),
             Seen::Helped(test) => self.helped(*test, lines),
-            Seen::Planned { by, level, made } => match *made {
-                Ok((plan, preflight)) => {
-                    let plan = Box::new(plan);
-                    lines.push(Line::from(Event::PlanMade { plan, by, preflight }));
+            Seen::Witness(said) => self.witnessed(said),
+            Seen::Planned { by, level, made } => {
+                self.rules.planning &= !crate::model::rule::is_author(&by);
+                match *made {
+                    Ok((plan, preflight)) => {
+                        let mut begun = Vec::new();
+                        self.trigger_starts(&by, (&plan, &preflight), &mut begun);
+                        let plan = Box::new(plan);
+                        lines.push(Line::from(Event::PlanMade { plan, by, preflight }));
+                        lines.append(&mut begun);
+                    }
+                    Err(no) => {
+                        self.mailer.starting = None;
+                        let (why, offer) = (no.why, no.offer);
+                        lines.push(Line::from(Event::PlanRefused { level, why, offer }));
+                    }
                 }
-                Err(no) => {
-                    let (why, offer) = (no.why, no.offer);
-                    lines.push(Line::from(Event::PlanRefused { level, why, offer }));
-                }
-            },
+            }
+            Seen::Bundle(came) => self.bundle_came(came, lines),
+            Seen::Trouble(text) => lines.push(Line::from(Event::Trouble { text })),
+            Seen::Database(now) => self.database_seen(now),
+            Seen::Hold(came) => self.hold_came(came, lines),
+            Seen::Told(told) => self.told_people(*told, lines),
+            Seen::Guided(guided) => self.guided(*guided, lines),
+            Seen::Notified(went) => self.notified(*went, lines),
+            Seen::Scraped(answer) => drop(answer.send(self.metrics())),
+            Seen::Called(call) => self.mailer.calls.push(*call),
             Seen::Refreshed(made) => {
                 self.observing = false;
                 self.refreshed(*made, lines);
@@ -203,8 +230,7 @@ impl Engine {
         }
         // What it says changes what the levels are worth.
         if let Some(trial) = &self.trial {
-            let points = &self.books.situation.points;
-            let cards = planner::cards(trial.as_ref(), Some(&test), points);
+            let cards = planner::cards(trial, Some(&test));
             lines.push(Line::from(Event::LevelsJudged { cards }));
         }
         lines.push(Line::from(Event::HelpTested { test }));
@@ -212,18 +238,21 @@ impl Engine {
 
     fn world(&mut self, world: World, lines: &mut Vec<Line>) {
         self.observing = false;
+        self.looked_at = Some(self.clock.now());
+        self.live_at = None;
         let situation = &self.books.situation;
         self.trial = world.trial;
-        for change in world.changes.into_iter().rev() {
-            if !situation.changes.contains(&change) {
-                lines.push(Line::from(Event::ChangeSeen { change }));
-            }
-        }
+        lines.extend(super::deploys::news(
+            situation,
+            world.changes,
+            world.releases,
+            self.clock.now(),
+        ));
         if world.points != situation.points {
             lines.push(Line::from(Event::PointsSeen { points: world.points.clone() }));
         }
         if let Some(trial) = &self.trial {
-            let cards = planner::cards(trial.as_ref(), situation.help.as_ref(), &world.points);
+            let cards = planner::cards(trial, situation.help.as_ref());
             if cards != situation.levels {
                 lines.push(Line::from(Event::LevelsJudged { cards }));
             }
@@ -231,7 +260,10 @@ impl Engine {
     }
 
     /// The numbers of this moment.
-    pub(super) fn live(&self, now: crate::model::ids::Time) -> Live {
+    pub(super) fn live(&mut self, now: crate::model::ids::Time) -> Live {
+        let comparison = self.compared(now);
+        let looks = self.tracks.iter();
+        let looks = looks.filter_map(|(id, track)| Some((id.clone(), track.looks?))).collect();
         let steps = self.live.iter().map(|(id, live)| {
             let told = live.told.borrow().clone();
             (id.clone(), LiveStep { text: told.text, part: told.part, left: told.left })
@@ -254,23 +286,43 @@ impl Engine {
                 verdict: progress.verdict,
             });
         Live {
-            at: now,
+            // The heartbeat is held against other people's clocks.
+            at: now + self.clock.drift(),
             signals: signals(&self.tracks, &self.roles, &self.recent, self.windows(now), now),
             steps: steps.collect(),
             watch,
             clients: clients.collect(),
             face: self.face.clone(),
-            dropped: std::collections::BTreeMap::new(),
+            dropped: self.tail.lost(),
+            counting: {
+                let counting = self.roles.iter().filter(|(_, role)| role.counts_requests);
+                counting.map(|(id, _)| id.clone()).collect()
+            },
+            can_hold: self.holding.can.clone(),
+            looked_at: self.looked_at,
+            looks,
+            comparison,
+            slos: self.rules.standings(now),
+            bundle: self.bundling.preview.clone(),
+            database: self.activity.last(),
         }
     }
 
     /// Ends when the state folder is gone, or when nobody needs this engine any more.
     pub(super) fn end_if_unneeded(&mut self) {
-        if !self.start.state.join("journal.db").exists() {
+        // A journal on a server leaves no file of its own here; the lease's lock always lies here.
+        let known = if self.config.journal.is_some() { "engine.lock" } else { "journal.db" };
+        if !self.start.state.join(known).exists() {
             self.ending = Some("the state folder is gone".into());
             return;
         }
-        let Some(since) = self.alone_since else { return };
+        // What people must be told of is told first; each command has its time limit.
+        let Some(since) = self
+            .alone_since
+            .filter(|_| self.telling.is_empty() && !self.bundling.busy() && !self.guiding.busy())
+        else {
+            return;
+        };
         let situation = &self.books.situation;
         let clock_runs = situation.incident.is_some()
             && situation.run.is_none()
@@ -278,13 +330,15 @@ impl Engine {
                 .assessment
                 .as_ref()
                 .is_some_and(|known| known.severity >= Severity::Medium);
-        let open = situation.open_run().is_some() || (clock_runs && !self.start.linger.is_zero());
-        let linger = if open { OPEN_LINGER } else { self.start.linger };
+        let open = situation.open_run().is_some()
+            || situation.holds.values().any(crate::model::hold::HoldCard::pending)
+            || (clock_runs && !self.start.linger.is_zero());
+        let linger = if open { OPEN_LINGER.max(self.start.linger) } else { self.start.linger };
         // A client that has just started this engine needs a moment to attach.
         let linger = linger.max(Duration::from_secs(3));
         let alone = (self.clock.now() - since).to_std().unwrap_or_default();
-        if alone >= linger {
-            self.ending = Some("nobody is attached".into());
+        if alone >= linger && !self.still_tells(self.clock.now() - since) {
+            self.ending = Some(super::attached::NOBODY.into());
         }
     }
 
@@ -317,15 +371,32 @@ impl Engine {
         }
     }
 
-    /// The exact commands for doing it by hand, written before the first step.
-    pub(super) fn write_break_glass(&self, run: &RunId) {
-        let Some(open) = &self.books.situation.plan else { return };
-        let folder = self.config.state_dir.join("evidence").join(run.as_str());
-        std::fs::create_dir_all(&folder).ok();
-        if let Err(error) =
-            crate::evidence::break_glass(&open.plan, &folder.join("break-glass.txt"))
-        {
-            tracing::error!("could not write the break-glass sheet: {error}");
+    /// The exact commands for doing it by hand, written before the first step: into the run's
+    /// evidence, or elsewhere when there is no room. A trouble when nowhere.
+    pub(super) fn write_break_glass(&self, run: &RunId) -> Option<SafeText> {
+        let open = self.books.situation.plan.as_ref()?;
+        let mut scene = super::stack::scene(
+            &self.config,
+            self.stack.as_ref(),
+            &open.plan,
+            Some(&self.books.situation),
+            &self.clock,
+        );
+        scene.processes = self.start.keeper.into_iter().chain([std::process::id()]).collect();
+        scene.host = self.host.clone();
+        let text = crate::evidence::sheet(&open.plan, &scene);
+        let own = Some(self.config.state_dir.join("evidence"));
+        let mut said = None;
+        for folder in own.iter().chain(&self.config.evidence_remote) {
+            let folder = folder.join(run.as_str());
+            std::fs::create_dir_all(&folder).ok();
+            match crate::evidence::break_glass(&text, &folder.join("break-glass.txt")) {
+                Ok(()) => return None,
+                Err(error) => said = said.or(Some(error.message)),
+            }
         }
+        let why = said.unwrap_or_default();
+        let text = format!("no break-glass sheet: {why}; print it: backout plan --break-glass");
+        Some(SafeText::new(&text))
     }
 }

@@ -138,13 +138,20 @@ pub(super) fn write_whole(
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
+        .mode(0o640)
         .open(&beside)
         .map_err(failed)?;
     fill(&mut file)
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&beside, path))
         .map_err(failed)
+}
+
+/// Writes the path `to` into the file `pointer`: whole or not at all, on the disk when this
+/// returns.
+pub fn write_pointer(pointer: &Path, to: &Path) -> Result<(), Error> {
+    write_whole(pointer, |file| writeln!(file, "{}", to.display()))?;
+    pointer.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Makes the names in `dir` survive a power cut.

@@ -9,6 +9,8 @@ use crate::adapters::{Error, Kind};
 use crate::model::ids::Time;
 use crate::text::SafeText;
 
+use crate::redact::{Book, Clean, Pass, Redactor};
+
 use super::index::{Index, Kept, Missing, measure, sync_folder, write_whole};
 
 /// The most that is kept of one log, in bytes: 25 MiB. Of a longer one the first tenth and the
@@ -24,7 +26,8 @@ pub struct Source {
     pub path: PathBuf,
 }
 
-/// Makes the folder `name` of the bundle in `dir`, for its owner alone.
+/// Makes the folder `name` of the bundle in `dir`: for its owner alone, or by the process's mask
+/// for the group to read.
 pub fn folder(dir: &Path, name: &str) -> Result<PathBuf, Error> {
     // A name, never a way out of the bundle.
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -35,7 +38,7 @@ pub fn folder(dir: &Path, name: &str) -> Result<PathBuf, Error> {
     let path = dir.join(name);
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(0o750)
         .create(&path)
         .map_err(|e| Error::io("make folder", path.display(), &e))?;
     Ok(path)
@@ -49,15 +52,16 @@ pub fn keep(
     folders: &[String],
     logs: &[Source],
     missing: Vec<Missing>,
-    limit: u64,
+    (limit, redactor): (u64, &Redactor),
     at: Time,
 ) -> Result<Index, Error> {
+    let mut book = Book::new("k");
     let logs_folder = folder(dir, "logs")?;
     let mut files = Vec::new();
     let mut missing = missing;
     for (number, source) in logs.iter().enumerate() {
         let name = file_name(&source.name, number, logs);
-        match keep_log(source, &logs_folder.join(&name), limit) {
+        match keep_log(source, &logs_folder.join(&name), limit, (redactor, &mut book)) {
             Ok(left_out) => files.push((format!("logs/{name}"), left_out)),
             Err(Lost::Source(why)) => missing.push(Missing {
                 name: SafeText::new(&source.name),
@@ -70,6 +74,7 @@ pub fn keep(
     for name in folders {
         let path = folder(dir, name)?;
         for file in names(&path)? {
+            clean_file(&path.join(&file), redactor, &mut book)?;
             // What others wrote into the bundle is not yet on the disk.
             File::open(path.join(&file))
                 .and_then(|file| file.sync_all())
@@ -97,7 +102,12 @@ enum Lost {
 }
 
 /// Copies one log; how many bytes of its middle were left out.
-fn keep_log(source: &Source, to: &Path, limit: u64) -> Result<u64, Lost> {
+fn keep_log(
+    source: &Source,
+    to: &Path,
+    limit: u64,
+    (redactor, book): (&Redactor, &mut Book),
+) -> Result<u64, Lost> {
     // A pipe in the place of a log must not hold us up.
     let mut from = File::options()
         .read(true)
@@ -109,20 +119,30 @@ fn keep_log(source: &Source, to: &Path, limit: u64) -> Result<u64, Lost> {
         return Err(Lost::Source(std::io::Error::other("it is not a file")));
     }
     let length = found.len();
-    let left_out = length.saturating_sub(limit);
+    let mut left_out = length.saturating_sub(limit);
     let mut unreadable = None;
     write_whole(to, |file| {
+        let mut clean = Clean::new(redactor, book);
         if left_out == 0 {
-            return copy(&mut from, file, length, &mut unreadable);
+            copy(&mut from, (file, &mut clean), length, &mut unreadable)?;
+            return clean.end(file);
         }
         let head = limit / 10;
-        copy(&mut from, file, head, &mut unreadable)?;
-        writeln!(file, "\n[backout left out {left_out} of {length} bytes here]")?;
-        if let Err(e) = from.seek(SeekFrom::Start(head + left_out)) {
-            unreadable.get_or_insert(e);
-            return Ok(());
-        }
-        copy(&mut from, file, limit - head, &mut unreadable)
+        copy(&mut from, (file, &mut clean), head, &mut unreadable)?;
+        let half = clean.cut(file)?;
+        let (tail, next) = match line_after(&mut from, head + left_out) {
+            Ok(found) => found,
+            Err(e) => {
+                unreadable.get_or_insert(e);
+                return Ok(());
+            }
+        };
+        left_out = tail - (head - half);
+        let newline = if half == 0 { "\n" } else { "" };
+        writeln!(file, "{newline}[backout left out {left_out} of {length} bytes here]")?;
+        clean.go_on(&next);
+        copy(&mut from, (file, &mut clean), length - tail, &mut unreadable)?;
+        clean.end(file)
     })
     .map_err(Lost::Target)?;
     match unreadable {
@@ -137,7 +157,7 @@ fn keep_log(source: &Source, to: &Path, limit: u64) -> Result<u64, Lost> {
 /// Copies at most `bytes`; a log that was cut short meanwhile ends early.
 fn copy(
     from: &mut File,
-    to: &mut File,
+    (to, clean): (&mut File, &mut Clean<'_>),
     bytes: u64,
     unreadable: &mut Option<std::io::Error>,
 ) -> std::io::Result<()> {
@@ -154,8 +174,32 @@ fn copy(
         let Some(read) = part.get(..got).filter(|read| !read.is_empty()) else {
             return Ok(());
         };
-        to.write_all(read)?;
+        clean.take(read, to)?;
     }
+}
+
+/// Where the first whole line begins at or after `at`, and what stands there; `from` is there
+/// then. Where no line ends near, at `at` itself.
+fn line_after(from: &mut File, at: u64) -> std::io::Result<(u64, Vec<u8>)> {
+    const NEAR: u64 = 64 * 1024;
+    let mut near = Vec::new();
+    from.seek(SeekFrom::Start(at))?;
+    Read::by_ref(from).take(NEAR).read_to_end(&mut near)?;
+    let line = memchr::memchr(b'\n', &near).map_or(0, |newline| newline + 1);
+    let begin = at + line as u64;
+    from.seek(SeekFrom::Start(begin))?;
+    Ok((begin, near.split_off(line)))
+}
+
+/// Takes the secrets out of a small file that others wrote.
+fn clean_file(path: &Path, redactor: &Redactor, book: &mut Book) -> Result<(), Error> {
+    let read = fs::read(path).map_err(|e| Error::io("read", path.display(), &e))?;
+    let mut clean = Vec::with_capacity(read.len());
+    redactor.lines(&read, &mut Pass::default(), book, &mut clean);
+    if clean == read {
+        return Ok(());
+    }
+    write_whole(path, |file| file.write_all(&clean))
 }
 
 /// A source's name as a file's name, unique among `all`.
@@ -201,7 +245,8 @@ mod tests {
     }
 
     fn kept(dir: &Path, logs: &[Source], limit: u64) -> Index {
-        keep(dir, &[], logs, Vec::new(), limit, Clock::real().now()).unwrap()
+        let redactor = Redactor::new(["hunter2hunter2"]);
+        keep(dir, &[], logs, Vec::new(), (limit, &redactor), Clock::real().now()).unwrap()
     }
 
     #[test]
@@ -228,6 +273,23 @@ mod tests {
             [&text[..10], b"\n[backout left out 900 of 1000 bytes here]\n", &text[910..]].concat();
         assert_eq!(fs::read(bundle.join("logs/green.log")).unwrap(), expected);
         assert_eq!(index.files[0].left_out, 900);
+    }
+
+    #[test]
+    fn secrets_are_kept_out_of_what_is_kept_also_where_the_middle_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("app.log");
+        let line = "2026 I key hunter2hunter2 password=opensesame\n";
+        fs::write(&log, line.repeat(500)).unwrap();
+        for limit in [1 << 20, 5000, 5001, 5013, 5029] {
+            let bundle = dir.path().join(format!("bundle{limit}"));
+            let index = kept(&bundle, &[source("green", log.clone())], limit);
+            let text = fs::read_to_string(bundle.join("logs/green.log")).unwrap();
+            assert!(!text.contains("hunter2") && !text.contains("sesame"), "{limit}: {text}");
+            let lines = text.lines().filter(|line| line.starts_with("2026 I key")).count() as u64;
+            let left_out = index.files[0].left_out;
+            assert_eq!(lines * line.len() as u64 + left_out, 500 * line.len() as u64, "{limit}");
+        }
     }
 
     #[test]

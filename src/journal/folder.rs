@@ -9,13 +9,16 @@ use std::time::Duration;
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statfs};
 use rustix::process::geteuid;
 
+use crate::bug::Bug;
 use crate::model::ids::Digest;
 
 use super::Error;
 use super::chain::Link;
 
 /// How much space is kept back for the entries that must still be written on a full disk.
-pub(super) const BALLAST: u64 = 8 * 1024 * 1024;
+pub const BALLAST: u64 = 8 * 1024 * 1024;
+/// What of it is kept back longest, for what is needed beside the journal.
+const LAST: u64 = 1024 * 1024;
 
 /// File systems on which SQLite's write-ahead log does not work: its index is shared memory.
 const REMOTE: [(u32, &str); 4] =
@@ -85,7 +88,7 @@ impl Folder {
     /// ours. Returns whether it was made.
     pub(super) fn own_file(&self, name: &str) -> Result<bool, Error> {
         let path = self.file(name);
-        match private().create_new(true).open(&path) {
+        match private(&path).create_new(true).open(&path) {
             Ok(file) => {
                 file.sync_all().map_err(Error::file("sync", &path))?;
                 File::open(&self.0)
@@ -108,10 +111,12 @@ impl Folder {
     }
 }
 
-/// How files of the state folder are opened: for this user only, never through a symlink.
-pub(super) fn private() -> fs::OpenOptions {
+/// How the file `path` of the state folder is opened: for this user only, or where its folder is
+/// shared for the group to read; never through a symlink.
+pub(super) fn private(path: &Path) -> fs::OpenOptions {
     let mut options = File::options();
-    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let mode = super::share::file_mode(path);
+    options.read(true).write(true).mode(mode).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     options
 }
 
@@ -136,19 +141,22 @@ fn patiently(file: &File) -> Result<(), rustix::io::Errno> {
 
 /// The lease: held while this lives, released by the kernel when the process ends.
 #[derive(Debug)]
-pub(super) struct Lease(#[expect(dead_code, reason = "closing it gives the lease back")] File);
+pub(super) struct Lease(File);
 
 impl Lease {
     /// Takes `engine.lock`, or says who has it.
     pub(super) fn take(folder: &Folder) -> Result<Self, Error> {
         let path = folder.file("engine.lock");
-        let mut file = private()
+        let mut file = private(&path)
             .create(true)
             .truncate(false)
             .open(&path)
             .map_err(Error::file("open", &path))?;
         match patiently(&file) {
             Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) if Bug::UnlockedResume.is_on() => {}
+            Err(rustix::io::Errno::WOULDBLOCK)
+                if Bug::WallClockLease.is_on() && looks_old(&file) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut pid = String::new();
                 let read = (&file).take(32).read_to_string(&mut pid);
@@ -166,60 +174,145 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// A name that no other engine has at the same time: who holds this lock on this boot.
+    pub(super) fn name(&self) -> String {
+        self.0.metadata().map(|found| name_of(&found)).unwrap_or_default()
+    }
+
+    /// The name that an engine of the state folder has, or had last.
+    pub(super) fn name_in(state: &Path) -> Option<String> {
+        state.join("engine.lock").metadata().ok().map(|found| name_of(&found))
+    }
+}
+
+fn name_of(lock: &fs::Metadata) -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let name = Digest::of(format!("{boot} {} {}", lock.dev(), lock.ino()).as_bytes());
+    name.0.chars().take(24).collect()
+}
+
+/// Whether the wall clock says that nobody touched the lease lately: no reason to take it.
+fn looks_old(file: &File) -> bool {
+    let touched = file.metadata().and_then(|found| found.modified()).ok();
+    touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > Duration::from_secs(30))
+}
+
 /// Space that can be given back when the disk is full.
 #[derive(Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
-    spent: bool,
+    /// Bytes that are still kept back.
+    left: u64,
 }
 
 impl Ballast {
     /// Makes or completes the ballast. A disk that is already full is no error: the engine must
-    /// be able to start, and the ballast then counts as spent.
+    /// be able to start, with what was kept back before.
     pub(super) fn load(folder: &Folder) -> Self {
         let path = folder.file("ballast");
-        let spent = !matches!(fill(&path), Ok(true));
-        Self { path, spent }
+        let left = fill(&path).unwrap_or_else(|_| length(&path));
+        Self { path, left }
     }
 
-    /// Whether there is nothing left to give back.
-    pub(super) fn is_spent(&self) -> bool {
-        self.spent
+    /// How many bytes are still kept back.
+    pub(super) fn left(&self) -> u64 {
+        self.left
     }
 
-    /// Gives the space back; returns whether there was any.
+    /// Whether the disk has less room than the last part of the ballast.
+    pub(super) fn is_needed(&self) -> bool {
+        self.free().is_some_and(|free| free < LAST)
+    }
+
+    /// Gives space back, all but the last part, then that too; returns whether there was any.
     pub(super) fn release(&mut self) -> bool {
-        if self.spent {
+        if self.left == 0 {
             return false;
         }
-        self.spent = true;
-        private()
+        let left = if self.left > LAST { LAST } else { 0 };
+        let cut = private(&self.path)
             .open(&self.path)
-            .and_then(|file| file.set_len(0).and_then(|()| file.sync_all()))
-            .is_ok()
+            .and_then(|file| file.set_len(left).and_then(|()| file.sync_all()));
+        // A file that cannot be cut gives nothing, now and later.
+        self.left = if cut.is_ok() { left } else { 0 };
+        cut.is_ok()
+    }
+
+    fn free(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path)).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// Keeps the whole of it back again where as much stays free beside it; returns whether it is
+    /// whole.
+    pub(super) fn mend(&mut self) -> bool {
+        if self.left >= BALLAST {
+            return true;
+        }
+        if self.free().is_some_and(|free| free > 2 * BALLAST - self.left) {
+            self.left = fill(&self.path).unwrap_or_else(|_| length(&self.path));
+        }
+        self.left >= BALLAST
     }
 }
 
-fn fill(path: &Path) -> std::io::Result<bool> {
-    let mut file = private().create(true).truncate(false).open(path)?;
-    if file.metadata()?.len() >= BALLAST {
-        return Ok(true);
+/// Reserves `bytes` of the disk for the file `path`, from its beginning, without making it longer:
+/// whoever else fills the disk then cannot take them. Where that is not possible nothing is lost.
+pub(super) fn reserve(path: &Path, bytes: u64) {
+    let opened =
+        File::options().write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    if let Ok(file) = opened {
+        let _reserved = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bytes);
+    }
+}
+
+/// Makes the file `path` `bytes` long with zeros that are on disk: a sync of what is then written
+/// over them need not also record a new length. What is in it stays. Where that is not possible
+/// nothing is lost but time.
+pub(super) fn presize(path: &Path, bytes: u64) {
+    let known = length(path);
+    let opened =
+        File::options().write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    if let Ok(file) = opened
+        && let Ok(missing) = usize::try_from(bytes.saturating_sub(known))
+    {
+        let written = file.write_all_at(&vec![0; missing], known).and_then(|()| file.sync_all());
+        if written.is_err() {
+            let _cut = file.set_len(known);
+        }
+    }
+}
+
+/// How long a file is; nothing when it is not there.
+pub(super) fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |found| found.len())
+}
+
+/// Makes the file as long as it should be and returns its length. Where there is no room, what
+/// was there before stays.
+fn fill(path: &Path) -> std::io::Result<u64> {
+    let mut file = private(path).create(true).truncate(false).open(path)?;
+    let before = file.metadata()?.len();
+    if before >= BALLAST {
+        return Ok(before);
     }
     match fallocate(&file, FallocateFlags::empty(), 0, BALLAST) {
         Ok(()) => {}
         Err(rustix::io::Errno::OPNOTSUPP) => {
             let block = vec![0xB7; 64 * 1024];
+            file.set_len(0)?;
             for _ in 0..BALLAST / (64 * 1024) {
                 file.write_all(&block)?;
             }
         }
         Err(e) => {
-            file.set_len(0)?;
+            file.set_len(before)?;
             return Err(e.into());
         }
     }
     file.sync_all()?;
-    Ok(true)
+    Ok(BALLAST)
 }
 
 /// `journal.head`: number and hash of the last acknowledged entry. It is written after the entry
@@ -232,7 +325,7 @@ impl Anchor {
     /// Opens or makes the note.
     pub(super) fn open(folder: &Folder) -> Result<Self, Error> {
         let path = folder.file("journal.head");
-        let file = private()
+        let file = private(&path)
             .create(true)
             .truncate(false)
             .open(&path)

@@ -12,9 +12,13 @@ use crate::model::entry::{Author, Body};
 use crate::model::ids::{IncidentId, Seq, Time};
 
 mod chain;
+mod desk;
+mod ear;
 mod folder;
+mod place;
 mod reader;
 mod samples;
+mod share;
 pub mod spool;
 mod store;
 mod writer;
@@ -22,11 +26,22 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use desk::{Asked, CommandDesk, Present, number_of};
+pub use ear::{Channel, Ear};
+pub use folder::BALLAST;
+pub use place::{Place, Server};
 pub use reader::Reader;
-pub use samples::Samples;
+pub use samples::{News, Samples};
+pub use share::share;
 #[cfg(feature = "faults")]
 pub use writer::Faults;
 pub use writer::Writer;
+
+/// Who holds the lease of the journal at `place` ([`Error::HeldElsewhere`]), when that is not an
+/// engine of its own state folder; nothing where the journal is a file.
+pub async fn held_elsewhere(place: &Place) -> Result<Option<Error>, Error> {
+    store::postgres::held_elsewhere(place).await
+}
 
 /// The largest entry, in bytes of JSON; only a carried situation may be larger.
 pub const ENTRY_LIMIT: usize = 64 * 1024;
@@ -63,6 +78,42 @@ pub enum Error {
         path: PathBuf,
         /// What the holder wrote into it.
         pid: Option<String>,
+    },
+    /// An engine on another host, or of another user, holds the lease of a shared journal.
+    #[error(
+        "could not take the lease of {server}: the engine with pid {pid} on {host} holds it since \
+         {since} (epoch {epoch}); attach to it instead"
+    )]
+    HeldElsewhere {
+        /// Its host.
+        host: String,
+        /// Its pid there.
+        pid: i64,
+        /// When it took it.
+        since: String,
+        /// Its epoch.
+        epoch: u64,
+        /// The journal.
+        server: String,
+    },
+    /// The database holds no journal.
+    #[error(
+        "could not use {server} as a journal: its tables are not there, or this role may not see \
+         them; its owner runs config/journal-postgres.sql there once"
+    )]
+    NoTables {
+        /// The journal.
+        server: String,
+    },
+    /// The server said no, or did not answer.
+    #[error("could not {what} on {server}: {source}")]
+    Server {
+        /// What was tried.
+        what: &'static str,
+        /// On which journal.
+        server: String,
+        /// Why not.
+        source: sqlx::Error,
     },
     /// A newer program wrote here.
     #[error(
@@ -170,6 +221,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the journal is on a server that does not answer: what was asked may be asked again.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Server { source, .. } if store::postgres::is_lost(source))
+    }
+
     fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { what, path, source }

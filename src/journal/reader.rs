@@ -9,8 +9,12 @@ use crate::model::situation::Situation;
 use super::Error;
 use super::chain::{Link, damaged};
 use super::folder::Anchor;
-use super::store::Row;
+use super::place::Place;
+use super::store::postgres::PostgresStore;
 use super::store::sqlite::{SqliteStore, needs_settled};
+use super::store::{Row, Store};
+
+mod incidents;
 
 /// Rows read at once; between two pages no lock is held.
 const PAGE: u32 = 128;
@@ -19,7 +23,7 @@ const PAGE: u32 = 128;
 #[derive(Debug)]
 pub struct Reader {
     state: PathBuf,
-    store: SqliteStore,
+    store: Box<dyn Store>,
     /// Opened as a file that nobody changes: to be opened anew when a writer appears.
     settled: bool,
     /// The last entry given out, so that the next need not read it again.
@@ -27,10 +31,21 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the journal in `state`; [`Error::Missing`] when there is none yet.
-    pub async fn open(state: &Path) -> Result<Self, Error> {
-        let (store, settled) = connect(state).await?;
-        Ok(Self { state: state.to_owned(), store, settled, last: Link::default() })
+    /// Opens the journal at `place`; [`Error::Missing`] when there is none yet.
+    pub async fn open(place: impl Into<Place>) -> Result<Self, Error> {
+        let place = place.into();
+        let (store, settled): (Box<dyn Store>, bool) = match &place.server {
+            Some(server) => {
+                let mut store = PostgresStore::open_read(server).await?;
+                store.identify().await?;
+                if !store.was_begun().await? {
+                    return Err(Error::Missing { path: server.shown().into() });
+                }
+                (Box::new(store), false)
+            }
+            None => connect(&place.state).await?,
+        };
+        Ok(Self { state: place.state, store, settled, last: Link::default() })
     }
 
     /// The state of the environment: the fold from the last carried situation to the end.
@@ -104,7 +119,7 @@ impl Reader {
     /// the first entry that is wrong.
     pub async fn verify(&mut self) -> Result<Seq, Error> {
         self.follow_writer().await?;
-        let link = walk(&mut self.store, &self.state).await?;
+        let link = walk(self.store.as_mut(), &self.state).await?;
         Ok(link.seq)
     }
 
@@ -122,7 +137,7 @@ impl Reader {
     }
 }
 
-async fn connect(state: &Path) -> Result<(SqliteStore, bool), Error> {
+async fn connect(state: &Path) -> Result<(Box<dyn Store>, bool), Error> {
     let path = state.join("journal.db");
     let missing = || Error::Missing { path: path.clone() };
     match path.metadata() {
@@ -139,7 +154,7 @@ async fn connect(state: &Path) -> Result<(SqliteStore, bool), Error> {
         return Err(missing());
     }
     store.identify().await?;
-    Ok((store, settled))
+    Ok((Box::new(store), settled))
 }
 
 /// Opens and reads a first page: only then is it known whether the file can be read at all.
@@ -155,11 +170,37 @@ fn has_log(state: &Path) -> bool {
 }
 
 /// Reads everything: SQLite's structures, each entry, and the note of the last one.
-pub(super) async fn walk(store: &mut SqliteStore, state: &Path) -> Result<Link, Error> {
+pub(super) async fn walk(store: &mut dyn Store, state: &Path) -> Result<Link, Error> {
+    store.inspect_tables().await?;
+    store.inspect_pages().await?;
+    walk_from(store, state, Link::default(), None).await
+}
+
+/// Reads what an engine goes on from: the last carried situation of a journal that is longer
+/// than `long`, and each entry after it. `None` for a shorter one: [`walk`] is quick there.
+pub(super) async fn walk_tail(
+    store: &mut dyn Store,
+    state: &Path,
+    long: Seq,
+) -> Result<Option<Link>, Error> {
+    let Some(seq) = store.last_carried().await?.filter(|seq| *seq > long) else {
+        return Ok(None);
+    };
+    store.inspect_tables().await?;
+    let mut rows = store.rows(Some(seq), 1).await?;
+    let row = rows.pop().filter(|row| row.seq == seq);
+    let link = Link::start(&row.ok_or_else(|| damaged(seq, "it is missing"))?)?;
+    check(Anchor::read(state).as_ref(), &link)?;
+    walk_from(store, state, link, Some(seq + 1)).await.map(Some)
+}
+
+async fn walk_from(
+    store: &mut dyn Store,
+    state: &Path,
+    mut link: Link,
+    mut from: Option<Seq>,
+) -> Result<Link, Error> {
     let anchor = Anchor::read(state);
-    store.inspect().await?;
-    let mut link = Link::default();
-    let mut from = None;
     loop {
         let rows = store.rows(from, PAGE).await?;
         for row in &rows {

@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, QueryBuilder, Row as _, Sqlite, SqliteCon
 use crate::model::ids::{CheckId, Time};
 use crate::model::live::Live;
 use crate::model::reading::Reading;
+use crate::model::slo::{Tallies, Tally};
 
 use super::Error;
 use super::folder::Folder;
@@ -23,6 +24,7 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS by_time ON readings (at_ms);
     CREATE TABLE IF NOT EXISTS latest
         (check_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, json TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS tallies (check_id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS live (one INTEGER PRIMARY KEY CHECK (one = 1), json TEXT) STRICT;
 ";
 
@@ -58,8 +60,14 @@ impl Samples {
         if !path.metadata().is_ok_and(|found| found.len() > 0) {
             return Err(Error::Missing { path });
         }
-        let connection =
-            options(&path).read_only(true).connect().await.map_err(refused("open the samples"))?;
+        let options = |settled| options(&path).read_only(true).immutable(settled);
+        let mut connection = options(false).connect().await.map_err(refused("open the samples"))?;
+        // Without its log a file that was left in log mode cannot be read by another user, unless
+        // it is taken for what it then is: one that nobody writes.
+        let probe = sqlx::query("SELECT count(*) FROM live").fetch_one(&mut connection).await;
+        if probe.is_err() && !state.join("samples.db-wal").exists() {
+            connection = options(true).connect().await.map_err(refused("open the samples"))?;
+        }
         Ok(Self { connection, path, writes: false })
     }
 
@@ -109,6 +117,76 @@ impl Samples {
             .await
             .map_err(refused("read the readings"))?;
         Ok(rows.iter().filter_map(decode).collect())
+    }
+
+    /// The readings of one check since `from`, oldest first.
+    pub async fn of(&mut self, check: &CheckId, from: Time) -> Result<Vec<Reading>, Error> {
+        let query = "SELECT json FROM readings WHERE at_ms >= ? AND check_id = ? ORDER BY at_ms";
+        let rows = sqlx::query(query)
+            .bind(from.timestamp_millis())
+            .bind(check.as_str())
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(refused("read the readings"))?;
+        Ok(rows.iter().filter_map(decode).collect())
+    }
+
+    /// What was counted for objectives, by check.
+    pub async fn tallies(&mut self) -> Result<BTreeMap<CheckId, Tally>, Error> {
+        let rows = sqlx::query("SELECT json, check_id FROM tallies")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(refused("read the tallies"))?;
+        let named = |row: &SqliteRow| {
+            let id: String = row.try_get(1).ok()?;
+            Some((CheckId(id), decode(row)?))
+        };
+        Ok(rows.iter().filter_map(named).collect())
+    }
+
+    /// Keeps what was counted for objectives, which reaches further back than readings are kept.
+    pub async fn keep(&mut self, tallies: &Tallies) -> Result<(), Error> {
+        for (id, (_, tally)) in tallies {
+            sqlx::query("INSERT OR REPLACE INTO tallies (check_id, json) VALUES (?, ?)")
+                .bind(id.as_str())
+                .bind(json("a tally", tally)?)
+                .execute(&mut self.connection)
+                .await
+                .map_err(refused("write the tallies"))?;
+        }
+        Ok(())
+    }
+
+    /// The engine's last word, the last reading of each check, and the readings that were written
+    /// after the row `after`: at most `most`, none that began before `from`. One question, since
+    /// each wakes another thread.
+    pub async fn news(&mut self, after: i64, from: Time, most: u32) -> Result<News, Error> {
+        let rows = sqlx::query(
+            "SELECT json, 0, 0 FROM live UNION ALL SELECT json, 0, 1 FROM latest UNION ALL \
+             SELECT * FROM (SELECT json, rowid, 2 FROM readings WHERE rowid > ? AND at_ms >= ? \
+             ORDER BY rowid LIMIT ?)",
+        )
+        .bind(after)
+        .bind(from.timestamp_millis())
+        .bind(most)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(refused("read the readings"))?;
+        let mut news = News { row: after, ..News::default() };
+        for row in &rows {
+            match row.try_get::<i64, _>(2).map_err(refused("read the readings"))? {
+                0 => news.live = decode(row),
+                1 => {
+                    let latest = decode::<Reading>(row);
+                    news.latest.extend(latest.map(|reading| (reading.check.clone(), reading)));
+                }
+                _ => {
+                    news.row = row.try_get(1).unwrap_or(news.row);
+                    news.readings.extend(decode::<Reading>(row));
+                }
+            }
+        }
+        Ok(news)
     }
 
     /// Forgets the readings before `before`, also as the last of a check.
@@ -168,6 +246,19 @@ impl Samples {
     }
 }
 
+/// What there is to know at one moment.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The engine's last word.
+    pub live: Option<Live>,
+    /// The last reading of each check.
+    pub latest: BTreeMap<CheckId, Reading>,
+    /// The last row of `readings`, to go on from.
+    pub row: i64,
+    /// The readings that were written since, in the order of writing.
+    pub readings: Vec<Reading>,
+}
+
 struct Encoded {
     at_ms: i64,
     check: String,
@@ -205,6 +296,8 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .synchronous(SqliteSynchronous::Off)
         .connect()
         .await?;
+    // Its log stays short: on a full disk it must not take what the journal needs.
+    sqlx::raw_sql("PRAGMA wal_autocheckpoint = 200").execute(&mut connection).await?;
     sqlx::raw_sql(TABLES).execute(&mut connection).await?;
     let verdict = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
     match verdict.try_get::<&str, _>(0)? {
@@ -269,6 +362,7 @@ mod tests {
             note: "200".into(),
             failed_of: (0, 1),
             latencies: Vec::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -289,9 +383,38 @@ mod tests {
         let since = reader.since(at(591)).await.unwrap();
         assert_eq!(since.len(), 10);
         assert!(since.is_sorted_by_key(|reading| reading.at));
+        // Written order, not that of the clock: a slow look that ends late is not missed.
+        let News { row: last, readings: first, .. } = reader.news(0, at(0), 400).await.unwrap();
+        assert_eq!((first.len(), first[0].at), (400, at(600)));
+        let rest = reader.news(last, at(0), 400).await.unwrap().readings;
+        assert_eq!((rest.len(), rest[199].at), (200, at(1)));
         samples.trim(at(600)).await.unwrap();
         assert_eq!(reader.since(at(0)).await.unwrap().len(), 1);
         assert_eq!(reader.latest().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_counted_for_objectives_outlives_the_readings() {
+        use crate::model::slo::{Objective, Tally};
+        let dir = tempfile::tempdir().unwrap();
+        let window = Duration::from_hours(24 * 30);
+        let objective = Objective { percent: 99.9, window, min_volume: 10 };
+        let mut tally = Tally::default();
+        let readings: Vec<Reading> = (0..50).map(|second| reading("api", second)).collect();
+        for reading in &readings {
+            tally.take(reading, &objective);
+        }
+        let mut samples = Samples::open(dir.path()).await.unwrap();
+        samples.write(&readings, None).await.unwrap();
+        samples.keep(&[("api".into(), (objective, tally.clone()))].into()).await.unwrap();
+        samples.trim(at(100)).await.unwrap();
+        samples.write(&[reading("api", 101), reading("pg", 102)], None).await.unwrap();
+        samples.close().await.unwrap();
+        let mut samples = Samples::open(dir.path()).await.unwrap();
+        assert_eq!(samples.tallies().await.unwrap(), [("api".into(), tally.clone())].into());
+        // What came after it is read back from the readings, of this check alone.
+        let later = samples.of(&"api".into(), tally.until.unwrap()).await.unwrap();
+        assert_eq!(later.len(), 1);
     }
 
     #[tokio::test]

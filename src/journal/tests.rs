@@ -3,6 +3,7 @@ use std::path::Path;
 use chrono::{TimeZone, Utc};
 use proptest::prelude::*;
 
+use super::store::Store as _;
 use super::*;
 use crate::model::entry::{Command, Entry, Event};
 use crate::model::ids::Digest;
@@ -14,6 +15,12 @@ macro_rules! say {
         use std::io::Write as _;
         writeln!(std::io::stderr().lock(), $($words)*).unwrap();
     }};
+}
+
+/// Whether the tests run at their whole numbers.
+#[expect(clippy::disallowed_methods, reason = "a switch of the tests, in no program")]
+fn long() -> bool {
+    std::env::var_os("BACKOUT_TEST_LONG").is_some_and(|value| value != "0")
 }
 
 mod damage;
@@ -212,8 +219,8 @@ async fn a_newer_format_is_refused_untouched() {
     let dir = tempfile::tempdir().unwrap();
     closed_journal(dir.path(), 3).await;
     let file = dir.path().join("journal.db");
-    let mut store = store::sqlite::SqliteStore::open_write(&file).await.unwrap();
-    store.run("PRAGMA user_version = 2").await;
+    let mut store = Box::new(store::sqlite::SqliteStore::open_write(&file).await.unwrap());
+    store.run_test("PRAGMA user_version = 2").await;
     store.settle().await.unwrap();
     let before = std::fs::read(&file).unwrap();
     let refused = Writer::open(dir.path()).await.unwrap_err();
@@ -304,19 +311,26 @@ async fn an_append_that_nobody_waited_for_neither_breaks_nor_forks_the_chain() {
 #[tokio::test]
 async fn on_a_full_disk_the_ballast_is_given_back_and_the_entry_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    for nth in 1..40 {
+    // Each of the first 40 writes always, each of the first 500 in the long run (G5).
+    let most = if long() { 500 } else { 40 };
+    for nth in 1..=most {
         let faults = Faults { enospc_at: Some(nth), ..Faults::default() };
         let state = dir.path().join(nth.to_string());
         let mut writer = Writer::open_with(&state, faults).await.unwrap();
         let ballast = state.join("ballast");
-        for number in 1..=40 {
-            assert_eq!(ballast.metadata().unwrap().len() == 0, number > nth);
+        for number in 1..=most.max(nth + 1) {
+            let whole = ballast.metadata().unwrap().len() == folder::BALLAST;
+            assert_eq!(whole, number <= nth);
             writer.append(vec![note("x")]).await.unwrap();
         }
-        assert!(writer.ballast_spent());
+        let left = writer.ballast_left();
+        assert!(left > 0 && left < folder::BALLAST, "the last part is kept, not {left}");
+        assert!(writer.mend_ballast());
         writer.close().await.unwrap();
-        assert_eq!(Reader::open(&state).await.unwrap().verify().await.unwrap(), 40);
-        assert!(!Writer::open(&state).await.unwrap().ballast_spent());
+        let last = Reader::open(&state).await.unwrap().verify().await.unwrap();
+        assert_eq!(last, most.max(nth + 1));
+        assert_eq!(Writer::open(&state).await.unwrap().ballast_left(), folder::BALLAST);
+        std::fs::remove_dir_all(&state).unwrap();
     }
 }
 
@@ -335,7 +349,7 @@ async fn when_the_ballast_is_spent_the_error_says_so_and_space_heals_it() {
         }
     };
     assert!(matches!(refused, Error::Full { .. }), "{refused}");
-    assert!(writer.ballast_spent());
+    assert_eq!(writer.ballast_left(), 0);
     let again = writer.append(vec![note(&"x".repeat(3_000))]).await.unwrap_err();
     assert!(matches!(again, Error::Full { .. }), "{again}");
     writer.limit_pages("PRAGMA max_page_count = 1000000").await;

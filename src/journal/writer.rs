@@ -1,21 +1,28 @@
 //! The only writer of a journal.
 
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::bug::Bug;
 use crate::model::entry::{Entry, FORMAT};
 use crate::model::ids::{Digest, Epoch, Seq};
 
 use super::chain::{self, CARRIED, Face, Link, damaged};
 use super::folder::{Anchor, Ballast, Folder, Lease};
-use super::reader::walk;
-use super::store::Row;
-use super::store::sqlite::{Inserted, SqliteStore};
+use super::place::Place;
+use super::store::{Inserted, Row, Store};
 use super::{BATCH_LIMIT, CARRIED_LIMIT, Draft, ENTRY_LIMIT, Error};
+
+mod opening;
+
+use opening::{in_file, on_server, reserve_for};
+
+/// No epoch is later.
+const LAST_EPOCH: Epoch = i64::MAX.cast_unsigned();
 
 /// The only writer: it holds the lease, and its epoch is one above every epoch in the journal.
 #[derive(Debug)]
 pub struct Writer {
-    store: SqliteStore,
+    store: Box<dyn Store>,
     folder: Folder,
     head: Link,
     epoch: Epoch,
@@ -23,6 +30,8 @@ pub struct Writer {
     ballast: Ballast,
     /// Set while an append is under way: one that was dropped or failed may have happened.
     unsure: bool,
+    /// Whether the whole chain was read.
+    whole: bool,
     #[cfg(feature = "faults")]
     faults: Faults,
     /// Last, so that the lease outlives everything that writes.
@@ -39,38 +48,42 @@ pub struct Faults {
     /// The insert with this number, counted from 1 in this process and with retries, finds the
     /// disk full.
     pub enospc_at: Option<u64>,
+    /// The boot that the engine takes this one for.
+    pub boot: Option<String>,
     /// A file that is made when the process is about to kill itself: a later one does not again.
     pub struck: Option<std::path::PathBuf>,
 }
 
 impl Writer {
-    /// Takes the lease and opens the journal in `state`, making both where they are missing.
+    /// Takes the lease and opens the journal at `place`, making it in the state folder where it is
+    /// missing; on a server its tables must be there ([`Error::NoTables`]).
     ///
-    /// The whole chain is read before the first write. A journal that is not what was written
-    /// is copied aside and refused ([`Error::Damaged`]); one of a newer format is refused
-    /// untouched ([`Error::Newer`]); [`Error::Held`] while another engine lives.
-    pub async fn open(state: &Path) -> Result<Self, Error> {
-        let folder = Folder::prepare(state)?;
+    /// The chain is read before the first write: all of it, or of a long journal what an engine
+    /// goes on from ([`Writer::was_read_whole`]). A journal that is not what was written is copied
+    /// aside, where it is a file, and refused ([`Error::Damaged`]); one of a newer format is refused
+    /// untouched ([`Error::Newer`]); [`Error::Held`] or [`Error::HeldElsewhere`] while another
+    /// engine lives.
+    pub async fn open(place: impl Into<Place>) -> Result<Self, Error> {
+        let place = place.into();
+        let folder = Folder::prepare(&place.state)?;
+        // On a server, too, one engine of this host is enough, and the kernel is asked sooner.
         let lease = Lease::take(&folder)?;
-        let ballast = Ballast::load(&folder);
-        folder.own_file("journal.db")?;
-        let path = folder.file("journal.db");
-        let head = match proven_head(&folder, &path).await {
-            Ok(head) => head,
-            Err(Error::Damaged { seq, why }) => return Err(set_aside(&path, seq, &why)),
-            Err(other) => return Err(other),
+        let mut ballast = Ballast::load(&folder);
+        let opened = match &place.server {
+            Some(server) => on_server(server, &folder, &lease.name()).await?,
+            None => in_file(&folder, &mut ballast).await?,
         };
-        let store = SqliteStore::open_write(&path).await?;
         let anchor = Anchor::open(&folder)?;
-        anchor.note(&head);
+        anchor.note(&opened.head);
         Ok(Self {
-            epoch: head.epoch + 1,
-            store,
+            epoch: opened.epoch,
+            store: opened.store,
             folder,
-            head,
+            head: opened.head,
             anchor,
             ballast,
             unsure: false,
+            whole: opened.whole,
             #[cfg(feature = "faults")]
             faults: Faults::default(),
             _lease: lease,
@@ -79,8 +92,8 @@ impl Writer {
 
     /// As [`Writer::open`], with faults.
     #[cfg(feature = "faults")]
-    pub async fn open_with(state: &Path, faults: Faults) -> Result<Self, Error> {
-        let mut writer = Self::open(state).await?;
+    pub async fn open_with(place: impl Into<Place>, faults: Faults) -> Result<Self, Error> {
+        let mut writer = Self::open(place).await?;
         writer.faults = faults;
         Ok(writer)
     }
@@ -95,9 +108,30 @@ impl Writer {
         (self.head.seq, self.head.hash.clone())
     }
 
-    /// Whether the space kept back for a full disk is used up: no new step should start.
-    pub fn ballast_spent(&self) -> bool {
-        self.ballast.is_spent()
+    /// Whether the whole chain was read when this was opened. If not, [`super::Reader::verify`]
+    /// should be run beside the work.
+    pub fn was_read_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// How many bytes are still kept back for a full disk.
+    pub fn ballast_left(&self) -> u64 {
+        self.ballast.left()
+    }
+
+    /// Gives back what was kept back for a full disk, most of it to the journal itself; returns
+    /// whether there was any.
+    pub fn give_room(&mut self) -> bool {
+        let given = self.ballast.release();
+        if given {
+            reserve_for(&self.folder);
+        }
+        given
+    }
+
+    /// Keeps the whole ballast back again once the disk has room; returns whether it is whole.
+    pub fn mend_ballast(&mut self) -> bool {
+        self.ballast.mend()
     }
 
     /// Appends in one transaction, all or none, and returns after it is on disk.
@@ -112,18 +146,7 @@ impl Writer {
         if drafts.len() > BATCH_LIMIT {
             return Err(Error::TooMany { count: drafts.len() });
         }
-        self.find_head().await?;
-        let mut link = self.head.clone();
-        let mut entries = Vec::with_capacity(drafts.len());
-        let mut rows = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let (entry, row) = self.entry(&link, draft)?;
-            link = Link { seq: row.seq, epoch: row.epoch, hash: chain::hex(&row.hash) };
-            entries.push(entry);
-            rows.push(row);
-        }
-        self.unsure = true;
-        self.insert(&rows).await?;
+        let (entries, link) = self.put(&drafts).await?;
         self.anchor.note(&link);
         self.head = link;
         self.unsure = false;
@@ -131,11 +154,47 @@ impl Writer {
         Ok(entries)
     }
 
-    /// Writes everything into one file that other users can read, and gives the lease back.
+    /// Says that this engine is still there, so that its lease on a server does not run out;
+    /// [`Error::Zombie`] when another one has it by now.
+    pub async fn renew(&mut self) -> Result<(), Error> {
+        if self.store.renew().await? { Ok(()) } else { Err(Error::Zombie { epoch: self.epoch }) }
+    }
+
+    /// How long a server that is away is waited for from now on; 30 s at the beginning. Nothing where
+    /// the journal is a file.
+    pub fn wait_for(&mut self, patience: Duration) {
+        self.store.wait_for(patience);
+    }
+
+    /// Leaves everything so that others can read it, and gives the lease back.
     pub async fn close(self) -> Result<(), Error> {
         self.store.settle().await?;
         self.anchor.sync();
         Ok(())
+    }
+
+    /// Makes entries of the drafts and inserts them; again where an append of our own that nobody
+    /// waited for came in between on a server.
+    async fn put(&mut self, drafts: &[Draft]) -> Result<(Vec<Entry>, Link), Error> {
+        for _ in 0..2 {
+            self.find_head().await?;
+            let mut link = self.head.clone();
+            let mut entries = Vec::with_capacity(drafts.len());
+            let mut rows = Vec::with_capacity(drafts.len());
+            for draft in drafts {
+                let (entry, row) = self.entry(&link, draft.clone())?;
+                link = Link { seq: row.seq, epoch: row.epoch, hash: chain::hex(&row.hash) };
+                entries.push(entry);
+                rows.push(row);
+            }
+            self.unsure = true;
+            match self.insert(&rows).await {
+                Ok(()) => return Ok((entries, link)),
+                Err(Error::Zombie { .. }) if self.store.is_still_ours().await? => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Zombie { epoch: self.epoch })
     }
 
     fn entry(&self, before: &Link, draft: Draft) -> Result<(Entry, Row), Error> {
@@ -174,7 +233,7 @@ impl Writer {
         let last = self.store.last().await?;
         let head = last.as_ref().map(Link::start).transpose()?;
         let head = head.unwrap_or_default();
-        if head.epoch > self.epoch {
+        if head.epoch > self.epoch && !Bug::NoEpochCheck.is_on() {
             return Err(Error::Zombie { epoch: self.epoch });
         }
         if head.seq < self.head.seq {
@@ -186,17 +245,18 @@ impl Writer {
     }
 
     async fn insert(&mut self, rows: &[Row]) -> Result<(), Error> {
-        for _ in 0..2 {
+        loop {
             let inserted = if self.full_if_asked() {
                 Inserted::NoSpace
             } else {
-                self.store.insert(&self.head, self.epoch, rows).await?
+                let epoch = if Bug::NoEpochCheck.is_on() { LAST_EPOCH } else { self.epoch };
+                self.store.insert(&self.head, epoch, rows).await?
             };
             match inserted {
                 Inserted::All => return Ok(()),
                 Inserted::Fenced => return Err(Error::Zombie { epoch: self.epoch }),
                 Inserted::NoSpace => {
-                    if !self.ballast.release() {
+                    if !self.give_room() {
                         break;
                     }
                 }
@@ -208,7 +268,7 @@ impl Writer {
 
     #[cfg(test)]
     pub(super) async fn limit_pages(&mut self, pragma: &'static str) {
-        self.store.run(pragma).await;
+        self.store.run_test(pragma).await;
     }
 
     #[cfg(feature = "faults")]
@@ -245,67 +305,4 @@ impl Writer {
     #[cfg(not(feature = "faults"))]
     #[expect(clippy::unused_self, reason = "the other form has faults to look at")]
     fn die_if_asked(&self) {}
-}
-
-/// Reads the whole journal without writing to it and returns where it ends.
-async fn proven_head(folder: &Folder, path: &Path) -> Result<Link, Error> {
-    let unfinished = folder.file("journal.db-journal");
-    if unfinished.metadata().is_ok_and(|found| found.len() > 0) {
-        // A kill while the tables were made or the file was closed: SQLite undoes the half.
-        SqliteStore::open_write(path).await?.close().await?;
-    }
-    let mut store = SqliteStore::open_read(path, false).await?;
-    let head = if store.is_new().await? {
-        match Anchor::read(folder.path()) {
-            Some(anchor) => Err(damaged(anchor.seq, "it was acknowledged and is gone")),
-            None => Ok(Link::default()),
-        }
-    } else {
-        store.identify().await?;
-        walk(&mut store, folder.path()).await
-    };
-    store.close().await?;
-    head
-}
-
-/// Copies what is damaged beside itself, once, and says what to do.
-fn set_aside(path: &Path, seq: Seq, why: &str) -> Error {
-    let kept = match copy(path) {
-        Ok(copy) => format!("a copy was kept as {}", copy.display()),
-        Err(e) => format!("it could not be copied aside: {e}"),
-    };
-    let folder = path.parent().unwrap_or(path).display();
-    damaged(
-        seq,
-        format!(
-            "{why}; {kept}; to go on, put a good copy of journal.db and journal.head in place, \
-             or move both away from {folder}: a new journal begins, and the engine looks at \
-             everything anew"
-        ),
-    )
-}
-
-/// The copy's name comes from its bytes, so that an engine that is started again and again does
-/// not fill the disk with copies.
-fn copy(path: &Path) -> std::io::Result<PathBuf> {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let log = beside("-wal");
-    let mut bytes = std::fs::read(path)?;
-    if log.exists() {
-        bytes.extend(std::fs::read(&log)?);
-    }
-    let name = chain::hex(&chain::sum(&bytes)).0;
-    let short: String = name.chars().take(12).collect();
-    let copy = beside(&format!(".damaged-{short}"));
-    if !copy.exists() {
-        std::fs::copy(path, &copy)?;
-        if log.exists() {
-            std::fs::copy(log, beside(&format!(".damaged-{short}-wal")))?;
-        }
-    }
-    Ok(copy)
 }

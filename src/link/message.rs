@@ -145,6 +145,7 @@ pub fn may(kind: ClientKind, read_only: bool, command: &Command) -> bool {
 mod tests {
     use super::*;
     use crate::model::entry::Abort;
+    use crate::model::hold::HoldPart;
 
     fn send(id: &str, command: Command) -> ToEngine {
         ToEngine::Send { id: id.into(), command }
@@ -230,6 +231,14 @@ mod tests {
                 r#"{"send":{"id":"c","command":{"take_lead":{"reason":"ssh dropped"}}}}"#,
             ),
             (send("c", Command::Detach), r#"{"send":{"id":"c","command":"detach"}}"#),
+            (
+                send("c", Command::Hold { parts: HoldPart::ALL.to_vec(), reason: "why".into() }),
+                r#"{"send":{"id":"c","command":{"hold":{"parts":["writers","consumers","page"],"reason":"why"}}}}"#,
+            ),
+            (
+                send("c", Command::Unhold { parts: vec![HoldPart::Page], reason: "why".into() }),
+                r#"{"send":{"id":"c","command":{"unhold":{"parts":["page"],"reason":"why"}}}}"#,
+            ),
         ];
         assert_eq!(PROTOCOL, 1);
         for (said, frozen) in frames {

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod address;
 mod child;
 mod client;
 mod down;
@@ -20,6 +21,7 @@ mod server;
 mod session;
 mod socket;
 
+pub use address::{address, living, record, socket_for};
 pub use client::Client;
 pub use down::Down;
 pub use keeper::keep;

@@ -1,7 +1,7 @@
 //! Starting the pair, keeper and engine, when none answers.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::adapters::process::Program;
 use crate::clock::Clock;
 
 use super::Error;
+use super::address::living;
 use super::down::{log_file, log_tail};
 use super::keeper::HELD;
 use super::socket::is_listened_on;
@@ -86,9 +87,10 @@ impl Pair {
 /// silently, and both clients meet at the other's socket. The state folder is made 0700 when it
 /// is missing.
 pub async fn ensure(pair: &Pair, clock: &Clock) -> Result<(), Error> {
-    if is_listened_on(&pair.socket)? {
+    if answering(pair)? {
         return Ok(());
     }
+    may_start(&pair.state)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -121,6 +123,34 @@ pub async fn ensure(pair: &Pair, clock: &Clock) -> Result<(), Error> {
     }
 }
 
+/// Whether an engine answers: where this pair would, or where one said that it does.
+fn answering(pair: &Pair) -> Result<bool, Error> {
+    // A socket that we may not even look behind is somebody else's.
+    match is_listened_on(&pair.socket) {
+        Ok(true) => Ok(true),
+        Ok(false) => Ok(living(&pair.state).is_some()),
+        Err(_) if living(&pair.state).is_some() => Ok(true),
+        Err(e) => Err(e),
+    }
+}
+
+/// A state folder of another user has its engine started by that user.
+fn may_start(state: &Path) -> Result<(), Error> {
+    let us = rustix::process::geteuid().as_raw();
+    match state.metadata() {
+        Ok(found) if found.uid() != us => Err(Error::Folder {
+            path: state.to_owned(),
+            why: format!(
+                "no engine runs there, and it belongs to uid {}: only they can start one \
+                 (sudo -u '#{}' backout attach)",
+                found.uid(),
+                found.uid()
+            ),
+        }),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 enum Ended {
     Early(String),
     Unreachable(Error),
@@ -132,7 +162,7 @@ async fn answers(pair: &Pair, keeper: u32, clock: &Clock) -> Result<(), Ended> {
     loop {
         // Asked before the socket: a keeper that was seen dead may still have been answered for.
         let ended = keeper.and_then(reap);
-        if is_listened_on(&pair.socket).map_err(Ended::Unreachable)? {
+        if answering(pair).map_err(Ended::Unreachable)? {
             return Ok(());
         }
         match ended.map(WaitStatus::exit_status) {

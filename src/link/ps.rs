@@ -10,6 +10,7 @@ use crate::model::ids::{Epoch, Seq};
 use crate::text::SafeText;
 
 use super::Error;
+use super::address::shared_folders;
 use super::client::Client;
 use super::message::{ClientKind, Hello, Welcome};
 use super::socket::{socket_folder, state_mark};
@@ -45,14 +46,20 @@ pub struct Running {
     pub seq: Seq,
 }
 
-/// Asks every engine of this user who it is. `name` is the user name that is claimed there.
+/// Asks every engine of this user, and those shared with them, who it is. `name` is the user name that is claimed there.
 pub async fn running(
     runtime_dir: Option<&Path>,
     uid: u32,
     name: &str,
     clock: &Clock,
 ) -> Result<Found, Error> {
-    found_in(&socket_folder(runtime_dir, uid)?, name, clock).await
+    let mut found = found_in(&socket_folder(runtime_dir, uid)?, name, clock).await?;
+    for folder in shared_folders() {
+        let shared = found_in(&folder, name, clock).await?;
+        found.running.extend(shared.running);
+        found.silent.extend(shared.silent);
+    }
+    Ok(found)
 }
 
 async fn found_in(folder: &Path, name: &str, clock: &Clock) -> Result<Found, Error> {

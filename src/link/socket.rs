@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Error;
 
 /// The longest path of a socket in bytes: the system keeps 108 with the closing zero.
-const PATH_LIMIT: usize = 107;
+pub(super) const PATH_LIMIT: usize = 107;
 
 /// Where the socket of the engine of `state` is: `<runtime_dir>/backout/<12 hex>.sock`, else
 /// `/run/backout/` for root, else `/tmp/backout-<uid>/`. The folder below `/tmp` is made, 0700,
@@ -31,7 +31,7 @@ pub(super) fn socket_folder(runtime_dir: Option<&Path>, uid: u32) -> Result<Path
     }
 }
 
-fn within(folder: &Path, state: &Path) -> Result<PathBuf, Error> {
+pub(super) fn within(folder: &Path, state: &Path) -> Result<PathBuf, Error> {
     let path = folder.join(format!("{}.sock", state_mark(state)));
     let bytes = path.as_os_str().len();
     if bytes > PATH_LIMIT {

@@ -33,18 +33,7 @@ pub fn assess(
     }
     let (since, clock) = run_clock(before, severity, now);
     let deadline = clock.as_ref().and_then(ends);
-    let yes = |node: &str| {
-        path.iter().any(|step| step.node.as_str() == node && step.answer == Answer::Yes)
-    };
-    let suggests = match verdict {
-        TreeVerdict::Isolate => None,
-        _ if yes("4") => Some(Level::PointInTime),
-        TreeVerdict::RollBack => Some(Level::Switch),
-        // The table stands beside the tree: what it calls HIGH is not left without a way out.
-        TreeVerdict::Open | TreeVerdict::Monitor => {
-            (severity >= Severity::High).then_some(Level::Switch)
-        }
-    };
+    let suggests = suggests(verdict, &path, severity);
     Assessment {
         number: before.map_or(1, |before| before.number + 1),
         severity,
@@ -59,6 +48,26 @@ pub fn assess(
     }
 }
 
+/// The level that verdict and class suggest.
+pub(super) fn suggests(
+    verdict: TreeVerdict,
+    path: &[Answered],
+    severity: Severity,
+) -> Option<Level> {
+    let yes = |node: &str| {
+        path.iter().any(|step| step.node.as_str() == node && step.answer == Answer::Yes)
+    };
+    match verdict {
+        TreeVerdict::Isolate => None,
+        _ if yes("4") => Some(Level::PointInTime),
+        TreeVerdict::RollBack => Some(Level::Switch),
+        // The table stands beside the tree: what it calls HIGH is not left without a way out.
+        TreeVerdict::Open | TreeVerdict::Monitor => {
+            (severity >= Severity::High).then_some(Level::Switch)
+        }
+    }
+}
+
 /// The class that a yes means by itself, whoever gave it.
 fn by_person(step: &Answered) -> Severity {
     match step.node.as_str() {
@@ -69,7 +78,7 @@ fn by_person(step: &Answered) -> Severity {
 }
 
 /// When the class was reached, and the clock that runs.
-fn run_clock(
+pub(super) fn run_clock(
     before: Option<&Assessment>,
     severity: Severity,
     now: Time,
@@ -99,7 +108,7 @@ fn run_clock(
     }
 }
 
-fn ends(running: &Running) -> Option<Time> {
+pub(super) fn ends(running: &Running) -> Option<Time> {
     let span = chrono::Duration::from_std(running.class.clock()?).ok()?;
     Some(running.since + span)
 }
@@ -214,7 +223,7 @@ type Read = (Answer, Option<f64>, Option<Reason>, Vec<SafeText>);
 
 fn read(signal: Option<&Signal>, judge: impl Fn(&SignalValue) -> Option<bool>) -> Read {
     let Some(signal) = signal else {
-        let nothing = SafeText::from("no check is configured for it");
+        let nothing = SafeText::from("no check that counts is configured for it");
         return (Answer::Unknown, None, Some(Reason::NoData), vec![nothing]);
     };
     let reason = match &signal.value {

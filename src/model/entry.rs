@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::text::SafeText;
 
 pub use super::command::{Abort, Command};
-pub use super::event::{Change, Event, Leftover, Outcome, Standing, StepEnd};
+pub use super::event::Event;
+pub use super::outcome::{Change, Leftover, Outcome, Standing, StepEnd};
 
 use super::ids::{CommandId, Digest, Epoch, IncidentId, Seq, Time};
 

@@ -1,20 +1,32 @@
 //! What happened, as the journal tells it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::SafeText;
 
-use super::criteria::Criterion;
-use super::entry::Author;
-use super::ids::{CheckId, Digest, IncidentId, JournalId, RunId, StepId, Time};
-use super::plan::{Level, LevelCard, Plan, Preflight};
-use super::reading::{Reason, Status};
-use super::restore_point::RestorePoint;
-use super::situation::Situation;
-use super::tree::{Assessment, HelpTest};
-use super::watch::Verdict;
+use super::{
+    approval::Asked,
+    compare::Baseline,
+    criteria::Criterion,
+    entry::Author,
+    fold_judge::Declared,
+    hold::{HoldPart, HoldStart},
+    ids::{CheckId, Digest, IncidentId, JournalId, RunId, StepId, Time},
+    line::LineDoubt,
+    mute::{Mute, Override},
+    outcome::{Change, Leftover, Outcome, Standing, StepEnd},
+    plan::{Level, LevelCard, Plan, Preflight},
+    reading::{Reason, Status},
+    restore_point::RestorePoint,
+    rule::Shown,
+    rule::book::{Fired, RuleFace, RuleState},
+    situation::Situation,
+    tree::{Assessment, HelpTest},
+    watch::Verdict,
+};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +96,16 @@ pub enum Event {
         /// Newest first.
         points: Vec<RestorePoint>,
     },
+    /// A deploy that was reported as done left a point to go back to.
+    PointRecorded {
+        /// It.
+        point: Box<RestorePoint>,
+    },
+    /// What lies on the colours is another release than at the last look.
+    ReleasesSeen {
+        /// All of them.
+        releases: std::collections::BTreeMap<super::ids::Color, super::deploys::SeenRelease>,
+    },
     /// How the levels stand.
     LevelsJudged {
         /// Levels 1, 2, 3.
@@ -108,6 +130,15 @@ pub enum Event {
         /// Counts up with each change.
         term: u64,
     },
+    /// Someone asks the living lead for the lead.
+    LeadAsked {
+        /// Who.
+        who: Author,
+        /// Why.
+        reason: SafeText,
+    },
+    /// A level that takes two people was approved by the first of them.
+    ApprovalAsked(Asked),
     /// The lead's socket closed.
     LeadLost,
     /// A severity clock ran out.
@@ -147,6 +178,27 @@ pub enum Event {
         by: SafeText,
         /// Why.
         reason: SafeText,
+        /// Minutes of data whose loss was accepted with the approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accept_loss: Option<u64>,
+    },
+    /// The copy is up beside the live data, and it is known what a swap would lose.
+    LossMeasured {
+        /// The run.
+        run: RunId,
+        /// What.
+        loss: Box<super::loss::Loss>,
+    },
+    /// What becomes of the copy was chosen.
+    Chosen {
+        /// The run.
+        run: RunId,
+        /// The step that asked.
+        step: StepId,
+        /// What.
+        choice: super::loss::Choice,
+        /// Who.
+        by: SafeText,
     },
     /// Written before the effect.
     StepStarted {
@@ -259,96 +311,150 @@ pub enum Event {
         /// The text.
         text: SafeText,
     },
+    /// Written before a hold is set or lifted.
+    HoldStarted(HoldStart),
+    /// Written after the proof.
+    HoldEnded {
+        /// What.
+        part: HoldPart,
+        /// Whether it was to be held or lifted.
+        held: bool,
+        /// How.
+        end: StepEnd,
+        /// How long it took.
+        took: Duration,
+        /// What it left to know.
+        note: SafeText,
+    },
+    /// The commands of an occasion were run; not before this is written are they done.
+    HookRan {
+        /// What it was about: `waiting 142-k7qd-1 gate 2`. Each occasion is told once.
+        about: String,
+        /// How it went, one command after the other.
+        note: SafeText,
+    },
     /// The engine met something it wants people to know.
     Trouble {
         /// What, and what to do next.
         text: SafeText,
     },
-}
-
-/// What a step's effect looks like now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It is there.
-    Done,
-    /// It is not.
-    NotDone,
-    /// Some of it is.
-    Partly(SafeText),
-    /// It cannot be told.
-    CannotTell(SafeText),
-}
-
-/// How a step ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepEnd {
-    /// Proved.
-    Done,
-    /// It said no, and its effect is not there.
-    Failed(SafeText),
-    /// Left out, by whom and why.
-    Skipped(SafeText),
-    /// Nobody can vouch for it.
-    Unknown(SafeText),
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// All steps proved, and the verdict is not against it.
-    Done,
-    /// A step failed, or a criterion did.
-    Failed,
-    /// Stopped by a person.
-    Aborted,
-    /// Stopped by a person, and what was done was taken back.
-    Undone,
-    /// Nobody can vouch for it.
-    Unknown,
-}
-
-impl Outcome {
-    /// `done`, `failed`, `aborted`, `undone`, `unknown`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Aborted => "aborted",
-            Self::Undone => "undone",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// A deploy or a change of configuration: the first suspect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// When.
-    pub at: Time,
-    /// The version it brought.
-    pub version: SafeText,
-    /// The colour it went to.
-    pub color: Option<super::ids::Color>,
-    /// Who.
-    pub by: SafeText,
-    /// Where it is recorded: `ci#4711`.
-    pub reference: SafeText,
-    /// The schema it brought.
-    pub schema: Option<i64>,
-}
-
-/// Something temporary that must be released or handed over before the incident closes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Leftover {
-    /// Its name: `green stopped`.
-    pub name: SafeText,
-    /// Who owns it.
-    pub owner: SafeText,
-    /// The command that releases it.
-    pub undo: SafeText,
-    /// When it should be gone.
-    pub due: Option<Time>,
+    /// The checks that are configured; those of an earlier configuration are forgotten.
+    ChecksDeclared {
+        /// A part of them: an entry has a bound.
+        checks: BTreeMap<CheckId, Declared>,
+        /// Whether this is the first part.
+        first: bool,
+        /// Whether this is the last part.
+        last: bool,
+    },
+    /// Checks count for nothing for a while.
+    Muted {
+        /// Which, by whom, why, until when.
+        mute: Mute,
+    },
+    /// A mute's time is over.
+    MuteEnded {
+        /// Its name.
+        name: SafeText,
+    },
+    /// Values of a check were changed for a while.
+    Overridden {
+        /// Which, by whom, why, until when.
+        change: Override,
+    },
+    /// The time of changed values is over.
+    OverrideEnded {
+        /// The check.
+        check: CheckId,
+    },
+    /// Our own line came into doubt, or is in doubt no more.
+    LineDoubted {
+        /// Why.
+        doubt: Option<LineDoubt>,
+    },
+    /// A check began to change too often to be followed, or no longer does.
+    FlappingChanged {
+        /// The check.
+        check: CheckId,
+        /// Whether it flaps.
+        flapping: bool,
+    },
+    /// What is known of an incident was kept in one archive, or could not be.
+    BundleMade {
+        /// It.
+        bundle: Box<super::bundle::BundleCard>,
+    },
+    /// A step of a guided procedure that was begun has ended.
+    GuideEnded {
+        /// The procedure.
+        guide: SafeText,
+        /// The step, from 1.
+        step: u8,
+        /// How.
+        end: super::guide::GuideEnd,
+        /// The last lines of its output, at most 4 KiB.
+        tail: Vec<SafeText>,
+    },
+    /// Somebody was told of something, or it was given up.
+    Notified(super::notice::Notified),
+    /// Somebody keeps everyone from starting, or a run does; in place of a lock of the same kind.
+    LockTaken {
+        /// It.
+        lock: Box<super::lock::Lock>,
+    },
+    /// A lock is no longer held.
+    LockReleased {
+        /// Which.
+        kind: super::lock::LockKind,
+        /// By whom.
+        by: SafeText,
+        /// Why.
+        why: SafeText,
+    },
+    /// The rules that are configured; those of an earlier configuration are forgotten.
+    RulesDeclared {
+        /// A part of them: an entry has a bound.
+        rules: Vec<RuleFace>,
+        /// Whether this is the first part.
+        first: bool,
+    },
+    /// A rule's condition came to something else.
+    RuleChanged {
+        /// The rule.
+        rule: String,
+        /// Where it stands.
+        state: RuleState,
+        /// Each part of the condition with its value.
+        evidence: Vec<Shown>,
+    },
+    /// A rule acts, or would: its cooldown begins. What people are to be told is in it.
+    RuleFired(Box<Fired>),
+    /// A rule is met and does not act, or nothing holds it any more.
+    RuleHeld {
+        /// The rule.
+        rule: String,
+        /// Why; nothing when it is free again.
+        why: Option<SafeText>,
+    },
+    /// What a rule wanted to do is not done.
+    ProposalWithdrawn {
+        /// The rule.
+        rule: String,
+        /// Why.
+        why: SafeText,
+    },
+    /// The time of a freeze of the rules is over.
+    FreezeEnded,
+    /// The configuration was read again, and is in force or was refused.
+    ConfigurationRead {
+        /// Digest of the one that is in force now.
+        config: Digest,
+        /// What became of it.
+        note: SafeText,
+    },
+    /// How the checks were before a deploy.
+    BaselineTaken {
+        /// Per check.
+        baseline: Box<Baseline>,
+    },
 }

@@ -2,11 +2,14 @@
 
 use crate::text::SafeText;
 
+use super::deploys::Pin;
 use super::entry::{Body, Change, Command, Entry, Event, FORMAT};
 use super::ids::{CheckId, CommandId, NodeId, StepId, Time};
 use super::incident::{Incident, StepPhase};
-use super::reading::Status;
-use super::situation::{CheckCard, EngineCard, Lead, Moment, OpenPlan, RefusedPlan, Situation};
+use super::overrule::Overrule;
+use super::reading::{Reason, Status};
+use super::severity::Severity;
+use super::situation::{CheckCard, EngineCard, Moment, OpenPlan, RefusedPlan, Situation};
 use super::tree::{Answer, Assessment, BREACH, Said};
 
 /// Lines of the timeline that are kept.
@@ -38,8 +41,10 @@ impl Situation {
                 self.moment(entry.at, &format!("a newer backout wrote {kind}"));
             }
         }
+        self.notice(entry);
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a command, so that none is forgotten")]
     fn command(&mut self, id: &CommandId, command: &Command, entry: &Entry) {
         bounded(&mut self.answered, id.clone(), 256);
         let who = entry.author.name.clone();
@@ -49,9 +54,14 @@ impl Situation {
                     Said { answer: *answer, by: who.clone(), uid: entry.author.uid, at: entry.at };
                 self.answered(node, said);
             }
+            Command::Overrule { class, reason, .. } => {
+                self.overruled(*class, who, reason.clone(), entry.at);
+            }
             Command::Abort { verb } => {
+                self.decided_under_this_boot();
                 if let Some(run) = self.run.as_mut().filter(|run| run.ended.is_none()) {
                     run.abort = Some(*verb);
+                    run.look_anew();
                     run.waiting = None;
                 }
                 self.moment(entry.at, &format!("{who} aborts: {}", verb.words()));
@@ -68,38 +78,103 @@ impl Situation {
             }
             Command::Plan { level, .. } => {
                 self.refused = None;
+                self.plan.take_if(|open| open.plan.undoes().is_some());
                 self.moment(entry.at, &format!("{who} asks for a plan of level {level}"));
             }
             Command::Approve { reason, .. } => {
                 self.moment(entry.at, &format!("{who} types ROLLBACK: {reason}"));
             }
             Command::TakeLead { reason } => {
-                self.moment(entry.at, &format!("{who} takes the lead: {reason}"));
+                self.moment(entry.at, &format!("{who} wants the lead: {reason}"));
+            }
+            Command::HandLead { name, note, .. } => {
+                self.moment(entry.at, &format!("{who} hands the lead to {name}: {note}"));
             }
             // The events that follow say what came of these.
             Command::Resume { .. }
+            | Command::Choose { .. }
             | Command::Pause
             | Command::Note { .. }
             | Command::Detach
+            | Command::Export { .. }
+            | Command::Deploy { .. }
+            // What is told of it is noted behind the fold.
+            | Command::Acknowledge { .. }
             | Command::Close => {}
+            Command::Trigger { call } => self.trigger_called(id, call, entry),
+            Command::Hold { .. }
+            | Command::Unhold { .. }
+            | Command::Release { .. }
+            | Command::HandOver { .. } => self.hold_command(command, entry),
+            Command::Lock { .. } | Command::Unlock { .. } | Command::EmergencyStop { .. } => {
+                self.lock_command(command, entry);
+            }
+            Command::Pin { point, reason } => {
+                let pin = Pin { by: who.clone(), at: entry.at, reason: reason.clone() };
+                self.take_pin(point, Some(pin));
+                self.moment(entry.at, &format!("{who} pins {point}: {reason}"));
+            }
+            Command::Unpin { point } => {
+                self.take_pin(point, None);
+                self.moment(entry.at, &format!("{who} unpins {point}"));
+            }
+            Command::PlanUndo { run } => {
+                self.refused = None;
+                self.plan = None;
+                self.moment(entry.at, &format!("{who} asks for a plan that takes {run} back"));
+            }
             Command::EndWatch { .. } => {
                 if let Some(run) = &mut self.run {
                     run.accept_verdict();
                 }
             }
+            Command::Veto { rule, reason } => {
+                self.vetoed(rule.as_str(), &entry.author, reason, entry.at);
+            }
+            Command::Freeze { until, reason } => {
+                self.freeze(*until, &entry.author, reason, entry.at);
+            }
+            Command::Tick { item, done, note } => self.tick(*item, *done, note, entry),
+            Command::Guide { guide, step, deed, .. } => {
+                self.guide_begun((guide, *step), &who, deed, entry);
+            }
+            Command::Since { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. }
+            | Command::Override { .. }
+            | Command::Unset { .. } => self.judge_command(command, entry),
         }
     }
 
     /// Takes an answer, except that who reported a breach cannot release it (S-53).
     fn answered(&mut self, node: &NodeId, said: Said) {
         let who = said.by.clone();
-        let own = self.breach().is_some_and(|breach| breach.uid == said.uid);
-        if node.as_str() == BREACH && own && said.answer != Answer::Yes {
-            self.moment(said.at, &format!("{who} reported the breach: another person releases it"));
-            return;
+        let breach = self.breach().filter(|_| node.as_str() == BREACH).map(|breach| breach.uid);
+        match (breach, said.answer) {
+            (Some(uid), Answer::No) if uid != said.uid => {
+                self.moment(said.at, &format!("security_release by {who}: no breach any more"));
+            }
+            (Some(_), Answer::No | Answer::Unknown) => {
+                let text = format!("{who} cannot end the breach: another person releases it");
+                self.moment(said.at, &text);
+                return;
+            }
+            // Whoever said it first is the one who cannot release it.
+            (Some(_), Answer::Yes) => return,
+            (None, _) => {}
         }
         self.moment(said.at, &format!("{who} answers node {node}: {}", said.answer.words()));
         self.said.insert(node.clone(), said);
+    }
+
+    fn overruled(&mut self, class: Option<Severity>, by: SafeText, reason: SafeText, at: Time) {
+        let said = class.map_or("as measured", Severity::label);
+        self.moment(at, &format!("{by} says severity {said}: {reason}"));
+        // What counted until now may be somebody's word already: what was measured then still is.
+        let before = self.overrule.take();
+        let shown = self.assessment.as_ref().map_or(Severity::None, |known| known.severity);
+        let measured = before.map_or(shown, |before| before.measured);
+        self.overrule = class.map(|class| Overrule { class, measured, by, reason, at });
     }
 
     fn decided(
@@ -115,6 +190,7 @@ impl Situation {
             if let Some(state) = run.step_mut(step) {
                 state.phase = phase;
                 state.looked = None;
+                state.ended_at = Some(entry.at);
                 state.epoch = entry.epoch;
                 state.note = SafeText::new(&format!("{} {verb}: {reason}", entry.author.name));
             }
@@ -138,19 +214,18 @@ impl Situation {
             Event::ChangeSeen { change } => self.change_seen(change),
             Event::HelpTested { test } => self.help = Some(test.clone()),
             Event::PointsSeen { points } => self.points.clone_from(points),
+            Event::PointRecorded { point } => self.take_record(point),
+            Event::ReleasesSeen { releases } => self.deploys.releases.clone_from(releases),
             Event::LevelsJudged { cards } => self.levels.clone_from(cards),
             Event::IncidentOpened { .. } | Event::IncidentClosed { .. } => {
                 self.incident_event(event, at);
             }
-            Event::LeadTaken { who, term } => {
-                self.lead = Some(Lead { who: who.clone(), term: *term, lost_at: None });
-                self.moment(at, &format!("{} leads", who.name));
-            }
-            Event::LeadLost => {
-                if let Some(lead) = &mut self.lead {
-                    lead.lost_at = Some(at);
-                }
-            }
+            Event::LeadTaken { .. }
+            | Event::LeadAsked { .. }
+            | Event::LeadLost
+            | Event::Notified(_)
+            | Event::HookRan { .. } => self.people_event(event, entry),
+            Event::ApprovalAsked(_) => self.approval_asked(event, entry),
             Event::SeverityDeadline => {
                 self.deadline_passed = true;
                 self.moment(at, "the time for a forward fix is over");
@@ -159,17 +234,37 @@ impl Situation {
                 self.plan_event(event, at);
             }
             Event::LeftoverNoted { leftover } => {
-                self.leftovers.retain(|other| other.name != leftover.name);
-                self.leftovers.push(leftover.clone());
+                self.leftover_noted(leftover, entry);
             }
             Event::LeftoverReleased { name, .. } => {
                 self.leftovers.retain(|other| &other.name != name);
             }
+            Event::HoldStarted(_) | Event::HoldEnded { .. } => self.hold_event(event, entry),
+            Event::LockTaken { .. } | Event::LockReleased { .. } => self.lock_event(event, entry),
             Event::Noted { by, text } => self.moment(at, &format!("note by {by}: {text}")),
             Event::Trouble { text } => {
                 bounded(&mut self.troubles, Moment { at, text: text.clone() }, 8);
                 self.moment(at, text.as_str());
             }
+            Event::BundleMade { .. } => self.bundle_event(event, at),
+            Event::GuideEnded { guide, step, end, tail } => {
+                self.guide_ended((guide, *step), end, tail, at);
+            }
+            Event::RulesDeclared { .. }
+            | Event::RuleChanged { .. }
+            | Event::RuleFired(_)
+            | Event::RuleHeld { .. }
+            | Event::ProposalWithdrawn { .. }
+            | Event::FreezeEnded
+            | Event::ConfigurationRead { .. } => self.rule_event(event, at),
+            Event::ChecksDeclared { .. }
+            | Event::Muted { .. }
+            | Event::MuteEnded { .. }
+            | Event::Overridden { .. }
+            | Event::OverrideEnded { .. }
+            | Event::LineDoubted { .. }
+            | Event::FlappingChanged { .. }
+            | Event::BaselineTaken { .. } => self.judge_event(event, at),
             Event::RunStarted { .. }
             | Event::StepStarted { .. }
             | Event::StepLooked { .. }
@@ -180,6 +275,8 @@ impl Situation {
             | Event::WatchOpened { .. }
             | Event::WatchEnded { .. }
             | Event::RunEnded { .. }
+            | Event::LossMeasured { .. }
+            | Event::Chosen { .. }
             | Event::NeedsPerson { .. } => self.run_event(event, entry),
         }
     }
@@ -224,20 +321,16 @@ impl Situation {
 
     fn change_seen(&mut self, change: &Change) {
         // A new engine reports what it sees; the same deploy is one change.
-        if self.changes.contains(change) {
-            return;
+        if let Some(line) = self.take_change(change) {
+            self.late_moment(change.ended_at.unwrap_or(change.at), &line);
         }
-        let (version, by, reference) = (&change.version, &change.by, &change.reference);
-        self.late_moment(change.at, &format!("deploy {version} by {by} ({reference})"));
-        self.changes.push(change.clone());
-        self.changes.sort_by_key(|change| std::cmp::Reverse(change.at));
-        self.changes.truncate(8);
     }
 
     fn incident_event(&mut self, event: &Event, at: Time) {
         if let Event::IncidentOpened { incident, why } = event {
             let (id, why_opened) = (*incident, why.clone());
-            self.incident = Some(Incident { id, opened_at: at, why: why_opened, runs: 0 });
+            self.incident =
+                Some(Incident { id, opened_at: at, began: None, why: why_opened, runs: 0 });
             self.last_incident = id;
             // The plan on the table stays: it may be the very reason why this was opened.
             self.run = None;
@@ -248,7 +341,10 @@ impl Situation {
             self.incident = None;
             self.plan = None;
             // What was found out about this one says nothing about the next.
-            self.said.clear();
+            // Only a person ends a breach (S-53).
+            self.said.retain(|node, said| node.as_str() == BREACH && said.answer == Answer::Yes);
+            self.overrule = None;
+            self.rules.proposal = None;
             self.help = None;
             self.refused = None;
             self.moment(at, &format!("incident closed: {why}"));
@@ -280,15 +376,15 @@ impl Situation {
     }
 
     fn check_changed(&mut self, at: Time, check: &CheckId, card: CheckCard) {
-        let word = match card.status {
-            Status::Ok => "ok",
-            Status::Warn => "WARN",
-            Status::Fail => "FAIL",
-            Status::Unknown => "UNKN",
-        };
-        let first = !self.checks.contains_key(check);
-        if card.status != Status::Warn && !(first && card.status == Status::Ok) {
-            self.moment(at, &format!("{check} {word} {}", card.note));
+        // A look that has yet to come is no news, and neither is its being good.
+        let unseen = |card: &CheckCard| card.reason == Some(Reason::NeverRan);
+        let first = self.checks.get(check).is_none_or(unseen);
+        let quiet = card.status == Status::Warn
+            || unseen(&card)
+            || (first && card.status == Status::Ok)
+            || self.muted(check).is_some();
+        if !quiet {
+            self.moment(at, &format!("{check} {} {}", card.status.words(), card.note));
         }
         self.checks.insert(check.clone(), card);
     }
@@ -328,7 +424,7 @@ impl Situation {
     }
 }
 
-fn bounded<T>(list: &mut Vec<T>, item: T, bound: usize) {
+pub(super) fn bounded<T>(list: &mut Vec<T>, item: T, bound: usize) {
     if list.len() >= bound {
         list.remove(0);
     }

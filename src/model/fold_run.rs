@@ -2,9 +2,11 @@
 
 use crate::text::SafeText;
 
-use super::entry::{Entry, Event, Standing, StepEnd};
+use super::entry::{Abort, Entry, Event, Standing, StepEnd};
 use super::ids::IncidentId;
 use super::incident::{Ended, Run, StepPhase, StepState, Waiting, Watch};
+use super::loss::{BESIDE, Choice};
+use super::plan::{OnFailure, StepSpec};
 use super::situation::{PastRun, Situation};
 
 /// Ends of runs that are kept.
@@ -24,11 +26,40 @@ impl Situation {
             | Event::CriteriaMeasured { .. }
             | Event::WatchOpened { .. }
             | Event::WatchEnded { .. }
-            | Event::NeedsPerson { .. } => self.run.as_mut().and_then(|run| {
-                step_event(run, event, entry).or_else(|| watch_event(run, event, entry))
-            }),
+            | Event::LossMeasured { .. }
+            | Event::Chosen { .. }
+            | Event::NeedsPerson { .. } => {
+                self.step_laid(event, entry.at);
+                if matches!(event, Event::Resumed) {
+                    self.decided_under_this_boot();
+                }
+                self.run.as_mut().and_then(|run| {
+                    step_event(run, event, entry)
+                        .or_else(|| choice_event(run, event, entry))
+                        .or_else(|| watch_event(run, event, entry))
+                })
+            }
             // All others are folded by `event`.
-            Event::EngineStarted { .. }
+            Event::ChecksDeclared { .. }
+            | Event::Muted { .. }
+            | Event::MuteEnded { .. }
+            | Event::Overridden { .. }
+            | Event::OverrideEnded { .. }
+            | Event::LineDoubted { .. }
+            | Event::FlappingChanged { .. }
+            | Event::BundleMade { .. }
+            | Event::GuideEnded { .. }
+            | Event::LockTaken { .. }
+            | Event::LockReleased { .. }
+            | Event::BaselineTaken { .. }
+            | Event::RulesDeclared { .. }
+            | Event::RuleChanged { .. }
+            | Event::RuleFired(_)
+            | Event::RuleHeld { .. }
+            | Event::ProposalWithdrawn { .. }
+            | Event::FreezeEnded
+            | Event::ConfigurationRead { .. }
+            | Event::EngineStarted { .. }
             | Event::EngineStopped { .. }
             | Event::Carried { .. }
             | Event::CheckChanged { .. }
@@ -36,11 +67,17 @@ impl Situation {
             | Event::ChangeSeen { .. }
             | Event::HelpTested { .. }
             | Event::PointsSeen { .. }
+            | Event::PointRecorded { .. }
+            | Event::ReleasesSeen { .. }
             | Event::LevelsJudged { .. }
             | Event::IncidentOpened { .. }
             | Event::IncidentClosed { .. }
             | Event::LeadTaken { .. }
+            | Event::LeadAsked { .. }
+            | Event::ApprovalAsked(_)
             | Event::LeadLost
+            | Event::HookRan { .. }
+            | Event::Notified(_)
             | Event::SeverityDeadline
             | Event::PlanMade { .. }
             | Event::PlanRefused { .. }
@@ -48,6 +85,8 @@ impl Situation {
             | Event::LeftoverNoted { .. }
             | Event::LeftoverReleased { .. }
             | Event::Noted { .. }
+            | Event::HoldStarted(_)
+            | Event::HoldEnded { .. }
             | Event::Trouble { .. } => None,
         };
         if let Some(line) = line {
@@ -55,15 +94,30 @@ impl Situation {
         }
     }
 
+    /// A step of ours that laid another release on a colour.
+    fn step_laid(&mut self, event: &Event, at: super::ids::Time) {
+        let Event::StepEnded { step, end: StepEnd::Done, .. } = event else { return };
+        let spec = self.run.as_ref().and_then(|run| run.plan.step(step));
+        if let Some(action) = spec.map(|spec| spec.action.clone()) {
+            self.laid(&action, at);
+        }
+    }
+
     fn run_started(&mut self, event: &Event, entry: &Entry) -> Option<String> {
-        let Event::RunStarted { run, by, reason, plan } = event else {
+        let Event::RunStarted { run, by, reason, plan, accept_loss } = event else {
             return None;
         };
+        self.rules.proposal = None;
         if let Some(incident) = &mut self.incident {
             incident.runs += 1;
         }
         let open = self.plan.take_if(|open| &open.digest == plan)?;
-        let started = Run::new(run.clone(), open.plan, by.clone(), reason.clone(), entry.at);
+        let trigger = super::trigger::Trigger::of(self, &open.plan);
+        let mut started = Run::new(run.clone(), open.plan, by.clone(), reason.clone(), entry.at);
+        started.accept_loss = *accept_loss;
+        started.trigger = Some(Box::new(trigger));
+        started.boot = self.engine.as_ref().map(|engine| engine.boot.clone()).unwrap_or_default();
+        self.approval = None;
         let line = format!("run {run} starts, level {}", started.plan.core.level);
         self.run = Some(started);
         Some(line)
@@ -73,6 +127,7 @@ impl Situation {
         let Event::RunEnded { outcome, took, why, history, .. } = event else {
             return None;
         };
+        self.locks.run = None;
         let run = self.run.as_mut()?;
         let ended = Ended {
             at: entry.at,
@@ -87,7 +142,12 @@ impl Situation {
         run.ended = Some(ended.clone());
         run.waiting = None;
         let line = format!("run {} {}", run.id, outcome.words());
-        let past = past(run, self.last_incident, ended);
+        let mut past = past(run, self.last_incident, ended);
+        past.began = self.incident.as_ref().map(super::incident::Incident::began);
+        // Only the last run can be taken back: what came before, it has changed again.
+        for older in &mut self.history {
+            older.back = None;
+        }
         self.history.insert(0, past);
         self.history.truncate(RUNS);
         Some(line)
@@ -120,6 +180,7 @@ fn step_event(run: &mut Run, event: &Event, entry: &Entry) -> Option<String> {
         state.phase = StepPhase::Running;
         state.attempt = *attempt;
         state.started_at = Some(entry.at);
+        state.ended_at = None;
         state.epoch = entry.epoch;
         state.looked = None;
         return Some(format!("{step} starts"));
@@ -137,12 +198,57 @@ fn step_event(run: &mut Run, event: &Event, entry: &Entry) -> Option<String> {
     let state = run.step_mut(step)?;
     state.phase = phase_of(end);
     state.took = *took;
+    state.ended_at = Some(entry.at);
     state.note = note.clone();
     state.epoch = entry.epoch;
+    let failed = matches!(state.phase, StepPhase::Failed(_));
     if state.phase.is_through() {
         run.answered(step);
     }
+    let back = |spec: &StepSpec| spec.on_failure == OnFailure::TakeBack;
+    if failed && run.abort.is_none() && run.plan.step(step).is_some_and(back) {
+        run.abort = Some(Abort::Undo);
+        run.look_anew();
+        run.waiting = None;
+        return Some(format!("{step} {}; what was begun is taken back", end_words(end)));
+    }
     Some(format!("{step} {}", end_words(end)))
+}
+
+/// What a swap would lose, and what was chosen.
+fn choice_event(run: &mut Run, event: &Event, entry: &Entry) -> Option<String> {
+    if let Event::LossMeasured { loss, .. } = event {
+        run.loss = Some(loss.clone());
+        return None;
+    }
+    let Event::Chosen { step, choice, by, .. } = event else { return None };
+    run.choice = Some((choice.clone(), by.clone()));
+    run.answered(step);
+    if let Some(state) = run.step_mut(step) {
+        state.phase = StepPhase::Done;
+        state.ended_at = Some(entry.at);
+        let to = match choice {
+            Choice::NewMoment { to } => format!(" {to}"),
+            Choice::Swap { .. } | Choice::Beside | Choice::NewTime => String::new(),
+        };
+        state.note = SafeText::new(&format!("{}{to} by {by}", choice.words()));
+    }
+    match choice {
+        Choice::Swap { .. } => leave_out(run, |spec| spec.only_beside, "SWAP: nothing stays"),
+        Choice::Beside => leave_out(run, |spec| spec.only_swap, BESIDE),
+        Choice::NewTime | Choice::NewMoment { .. } => run.abort = Some(Abort::Undo),
+    }
+    Some(format!("{} was chosen by {by}", choice.words()))
+}
+
+fn leave_out(run: &mut Run, which: fn(&StepSpec) -> bool, why: &str) {
+    let steps = run.plan.core.steps.iter().filter(|spec| which(spec));
+    let left: Vec<_> = steps.map(|spec| spec.id.clone()).collect();
+    for id in left {
+        if let Some(state) = run.step_mut(&id) {
+            state.phase = StepPhase::Skipped(why.into());
+        }
+    }
 }
 
 /// What happened to the run as a whole.
@@ -181,6 +287,11 @@ fn watch_event(run: &mut Run, event: &Event, entry: &Entry) -> Option<String> {
     let Event::NeedsPerson { step, why, offer, .. } = event else {
         return None;
     };
+    // From here on a person thinks: that time is not the rollback's.
+    let asks = step.as_ref().is_some_and(|id| run.plan.step(id).is_some_and(|spec| spec.asks));
+    if let Some(state) = step.as_ref().filter(|_| asks).and_then(|id| run.step_mut(id)) {
+        state.started_at = Some(entry.at);
+    }
     run.waiting = Some(Waiting { step: step.clone(), why: why.clone(), offer: *offer });
     Some(format!("WAITING FOR YOU: {why}"))
 }
@@ -224,6 +335,10 @@ fn past(run: &Run, incident: IncidentId, ended: Ended) -> PastRun {
         by: run.by.clone(),
         reason: run.reason.clone(),
         ended,
+        began: None,
         steps,
+        back: super::way_back::WayBack::of(run).map(Box::new),
+        trigger: run.trigger.clone(),
+        beside: run.stays_beside(),
     }
 }

@@ -10,6 +10,7 @@ use super::criteria::Criterion;
 use super::entry::{Abort, Outcome, Standing};
 use super::ids::{Digest, Epoch, IncidentId, RunId, StepId, Time};
 use super::plan::{Level, Plan};
+use super::trigger::Trigger;
 use super::watch::Verdict;
 
 /// What is journaled from the first alarm to the closing.
@@ -17,12 +18,22 @@ use super::watch::Verdict;
 pub struct Incident {
     /// Its number.
     pub id: IncidentId,
-    /// When it was opened: T+ counts from here.
+    /// When it was opened.
     pub opened_at: Time,
+    /// When it really began, as a person corrected it.
+    #[serde(default)]
+    pub began: Option<Time>,
     /// Why.
     pub why: SafeText,
     /// How many runs it has seen.
     pub runs: u32,
+}
+
+impl Incident {
+    /// When it began: T+ and its duration count from here.
+    pub fn began(&self) -> Time {
+        self.began.unwrap_or(self.opened_at)
+    }
 }
 
 /// One execution of a plan.
@@ -54,6 +65,21 @@ pub struct Run {
     pub watch: Option<Watch>,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// Minutes of data whose loss was accepted with the approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_loss: Option<u64>,
+    /// What a swap would lose, once the copy is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Box<super::loss::Loss>>,
+    /// What was chosen for the copy, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<(super::loss::Choice, SafeText)>,
+    /// What set it off; nothing of it was kept by older programs.
+    #[serde(default)]
+    pub trigger: Option<Box<Trigger>>,
+    /// The boot under which it was begun, or a person last said that it may go on.
+    #[serde(default)]
+    pub boot: SafeText,
 }
 
 /// Why a run waits for a person.
@@ -111,6 +137,9 @@ pub struct StepState {
     pub attempt: u32,
     /// When the last attempt began.
     pub started_at: Option<Time>,
+    /// When its end was written: never before its effect was there.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
     /// Under which lease it was begun or last looked at.
     pub epoch: Epoch,
     /// What the last look said, when the attempt was cut off.
@@ -152,6 +181,11 @@ impl StepPhase {
 }
 
 impl Run {
+    /// Whether a person has left the live data where it is: nothing moves to the run's version.
+    pub fn stays_beside(&self) -> bool {
+        matches!(self.choice, Some((super::loss::Choice::Beside, _)))
+    }
+
     /// A run that has just been approved.
     pub fn new(id: RunId, plan: Plan, by: SafeText, reason: SafeText, at: Time) -> Self {
         let state = |id: &StepId, undo| StepState {
@@ -160,6 +194,7 @@ impl Run {
             phase: StepPhase::Waiting,
             attempt: 0,
             started_at: None,
+            ended_at: None,
             epoch: 0,
             looked: None,
             looked_at: None,
@@ -184,7 +219,19 @@ impl Run {
             criteria: Vec::new(),
             watch: None,
             ended: None,
+            accept_loss: None,
+            loss: None,
+            choice: None,
+            trigger: None,
+            boot: SafeText::default(),
         }
+    }
+
+    /// The step that asks a person now, with nothing chosen yet.
+    pub fn asks(&self) -> Option<&StepId> {
+        let waiting = self.waiting.as_ref()?.step.as_ref()?;
+        let asks = self.plan.step(waiting).is_some_and(|spec| spec.asks);
+        (asks && self.choice.is_none()).then_some(waiting)
     }
 
     /// The state of a step.

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use crate::text::SafeText;
 
-use super::criteria::{self, Passed};
 use super::entry::{Abort, Outcome, Standing};
 use super::ids::{Epoch, StepId, Time};
 use super::incident::{Run, StepPhase, StepState};
 use super::plan::{Class, OnFailure, StepSpec};
 use super::situation::Situation;
-use super::watch::Verdict;
+
+mod ending;
+
+pub use ending::outcome_of;
 
 /// One thing to do. Several may stand beside each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +43,23 @@ pub fn next(situation: &Situation, live: &BTreeSet<StepId>, now: Time) -> Vec<Ne
     let Some(run) = situation.open_run() else {
         return Vec::new();
     };
+    let held = situation.held_by_restart();
     let cut_off: Vec<Next> = run
         .running()
         .filter(|step| !live.contains(&step.id))
-        .filter_map(|step| settle_or_look(run, step, situation.epoch))
+        .filter_map(|step| settle_or_look(run, step, (situation.epoch, held.is_some())))
         .collect();
     if !cut_off.is_empty() {
         return cut_off;
     }
     let mut todo = look_again(run, situation.epoch, live, now);
+    if let Some(why) = held.filter(|_| !matches!(run.abort, Some(Abort::Stop | Abort::Now))) {
+        let asked = run.waiting.as_ref().is_some_and(|waiting| waiting.why == why);
+        if !asked && live.is_empty() {
+            todo.push(Next::Wait(None, why));
+        }
+        return todo;
+    }
     if let Some(verb) = run.abort {
         todo.extend(aborting(run, verb, live));
         return todo;
@@ -60,7 +70,9 @@ pub fn next(situation: &Situation, live: &BTreeSet<StepId>, now: Time) -> Vec<Ne
     todo.extend(watching(run, live));
     let starts =
         todo.iter().any(|next| matches!(next, Next::Run(..) | Next::OpenWatch | Next::Finish(_)));
+    let asked = todo.iter().any(|next| matches!(next, Next::Wait(..)));
     if !starts
+        && !asked
         && run.waiting.is_none()
         && live.is_empty()
         && !verdict_is_against(run)
@@ -77,6 +89,10 @@ fn watching(run: &Run, live: &BTreeSet<StepId>) -> Option<Next> {
         let waits = forward(run).any(|(spec, state)| {
             !spec.beside_watch && !state.phase.is_through() && !goes_on(spec, state)
         });
+        if run.stays_beside() {
+            // Nothing moved that could be watched.
+            return (!waits && !run.paused).then_some(Next::Finish(outcome_of(run).0));
+        }
         return (!waits && !run.paused).then_some(Next::OpenWatch);
     };
     if watch.verdict.is_none() {
@@ -131,19 +147,35 @@ fn ready(run: &Run) -> Vec<Next> {
                 })
             })
         })
-        .map(|(spec, state)| Next::Run(spec.id.clone(), state.attempt + 1))
+        .filter(|(spec, _)| !spec.asks || run.waiting.is_none())
+        .map(|(spec, state)| {
+            if spec.asks {
+                return Next::Wait(Some(spec.id.clone()), asking(run));
+            }
+            Next::Run(spec.id.clone(), state.attempt + 1)
+        })
         .collect()
 }
 
+/// What a run says when the copy is up.
+fn asking(run: &Run) -> SafeText {
+    let said = match &run.loss {
+        Some(loss) => format!("SWAP loses {}", loss.words(loss.until.unwrap_or(loss.from))),
+        None => "what SWAP would lose is not known".to_owned(),
+    };
+    SafeText::new(&format!("the copy is up beside the live data: {said}. SWAP, BESIDE or NEW TIME"))
+}
+
 /// A cut-off step is looked at under this lease before anything is concluded. One that would be
-/// begun again is left alone while nothing may start.
-fn settle_or_look(run: &Run, step: &StepState, epoch: Epoch) -> Option<Next> {
+/// begun again is left alone while nothing may start, as after a restart of the machine.
+fn settle_or_look(run: &Run, step: &StepState, (epoch, restarted): (Epoch, bool)) -> Option<Next> {
     let Some(standing) = step.looked.as_ref().filter(|_| step.epoch == epoch) else {
         return Some(Next::Look(step.id.clone()));
     };
     let again =
         run.plan.step(&step.id).is_some_and(|spec| settle(spec, standing) == Settled::Again);
     let stays = match run.abort {
+        _ if restarted && again => true,
         _ if step.undo || !again => false,
         // "Stop" lets a step that has begun to have its effect come to its end.
         Some(Abort::Stop) => *standing == Standing::NotDone,
@@ -193,14 +225,19 @@ fn stuck(run: &Run) -> Option<(StepId, SafeText)> {
     ended.or_else(|| if run.paused { None } else { never() })
 }
 
-fn aborting(run: &Run, verb: Abort, live: &BTreeSet<StepId>) -> Option<Next> {
+/// What is left to do in an abort. Before it ends, all that it may have changed is looked at.
+fn aborting(run: &Run, verb: Abort, live: &BTreeSet<StepId>) -> Vec<Next> {
     if !live.is_empty() {
-        return None;
+        return Vec::new();
     }
-    match verb {
+    let next = match verb {
         Abort::Stop | Abort::Now => Some(Next::Finish(outcome_of(run).0)),
         Abort::Undo => undoing(run),
+    };
+    if matches!(next, Some(Next::Finish(_))) && run.unmeasured().next().is_some() {
+        return run.unmeasured().map(|step| Next::Look(step.id.clone())).collect();
     }
+    next.into_iter().collect()
 }
 
 /// Whether a step may have changed something, by its own doing or by hand.
@@ -233,82 +270,6 @@ fn undoing(run: &Run) -> Option<Next> {
         }
     }
     Some(Next::Finish(outcome_of(run).0))
-}
-
-/// How a run ends by what is known of it now, and why: the one place where a step that nobody can
-/// vouch for, a criterion that was not measured or a verdict against it keeps it from being Done.
-pub fn outcome_of(run: &Run) -> (Outcome, SafeText) {
-    let (outcome, why) = match run.abort {
-        Some(verb) => stopped(run, verb),
-        None => finished(run),
-    };
-    (outcome, SafeText::new(&why))
-}
-
-fn stopped(run: &Run, verb: Abort) -> (Outcome, String) {
-    let done = forward(run).filter(|(_, state)| state.phase == StepPhase::Done);
-    let done = format!("{} of {} steps done", done.count(), run.plan.core.steps.len());
-    if verb == Abort::Undo {
-        let mut left = undo_steps(run).filter(|undo| undo.phase != StepPhase::Done);
-        return match left.next() {
-            None => (Outcome::Undone, "what was begun was taken back".to_owned()),
-            Some(undo) => {
-                (Outcome::Aborted, format!("not all was taken back: {} was left out", undo.id))
-            }
-        };
-    }
-    let unknown = run.steps.iter().find(|state| match &state.phase {
-        StepPhase::Unknown(_) => true,
-        StepPhase::Running => state.looked != Some(Standing::NotDone),
-        StepPhase::Waiting | StepPhase::Done | StepPhase::Failed(_) | StepPhase::Skipped(_) => {
-            false
-        }
-    });
-    match unknown {
-        Some(state) => {
-            (Outcome::Unknown, format!("stopped, {done}, and nobody can vouch for {}", state.id))
-        }
-        None => (Outcome::Aborted, format!("stopped, {done}")),
-    }
-}
-
-fn finished(run: &Run) -> (Outcome, String) {
-    let Some((verdict, numbers)) =
-        run.watch.as_ref().and_then(|watch| Some((watch.verdict?, &watch.why)))
-    else {
-        return (Outcome::Unknown, "the run is not through".to_owned());
-    };
-    let by_answer = |answer: Passed| {
-        let mut found = run.criteria.iter().filter(move |one| one.answer == answer);
-        found.next().map(|one| format!("{}: {}", one.name, one.measured))
-    };
-    let word = verdict.words();
-    match (verdict, criteria::all(&run.criteria)) {
-        (Verdict::Worse | Verdict::NoEffect, _) => (Outcome::Failed, format!("{word}: {numbers}")),
-        (Verdict::Stable | Verdict::CannotTell, Passed::No) => {
-            let missed = by_answer(Passed::No).unwrap_or_default();
-            (Outcome::Failed, format!("a criterion is missed: {missed}"))
-        }
-        (Verdict::CannotTell, Passed::Yes | Passed::Unknown) => {
-            (Outcome::Unknown, format!("{word}: {numbers}"))
-        }
-        (Verdict::Stable, Passed::Unknown) => {
-            let open = by_answer(Passed::Unknown).unwrap_or_else(|| "none was measured".to_owned());
-            (Outcome::Unknown, format!("a criterion is not known: {open}"))
-        }
-        (Verdict::Stable, Passed::Yes) => {
-            let aside: Vec<&str> = forward(run)
-                .filter(|(_, state)| state.phase != StepPhase::Done)
-                .map(|(spec, _)| spec.id.as_str())
-                .collect();
-            let aside = if aside.is_empty() {
-                String::new()
-            } else {
-                format!("; not done: {}", aside.join(", "))
-            };
-            (Outcome::Done, format!("{word}: {numbers}{aside}"))
-        }
-    }
 }
 
 /// What the last look makes of a step that was cut off.

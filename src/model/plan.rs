@@ -101,10 +101,13 @@ pub enum OnFailure {
     Wait,
     /// Note it and go on.
     GoOn,
+    /// Take back what was begun, without asking (P-12).
+    TakeBack,
 }
 
 /// One step, as it is hashed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of a playbook")]
 pub struct StepSpec {
     /// Its name within the plan.
     pub id: StepId,
@@ -126,6 +129,15 @@ pub struct StepSpec {
     pub undo: Option<StepId>,
     /// Whether it may run while the watch window is open: the window does not wait for it.
     pub beside_watch: bool,
+    /// Whether it is a person's choice and not an act: see [`super::loss::Choice`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
+    /// Whether it is left out unless the copy takes the place of the live data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_swap: bool,
+    /// Whether it is left out unless both stay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_beside: bool,
 }
 
 /// What is hashed: everything that decides what happens.
@@ -155,6 +167,9 @@ pub struct PlanCore {
     pub watch: Duration,
 }
 
+/// How a target names a rollback of the configuration's own making: `type:database` (M-29).
+pub const TYPE: &str = "type:";
+
 /// What is shown beside the core and may change: not hashed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanFace {
@@ -170,6 +185,79 @@ pub struct PlanFace {
     pub estimate: Duration,
     /// Colour left and gone to, where there are two.
     pub colors: Option<(Color, Color)>,
+    /// What workers and cron run, and what becomes of them.
+    #[serde(default)]
+    pub workers: SafeText,
+    /// What goes back, stays, or cannot, from what to what (S-16, S-30).
+    #[serde(default)]
+    pub moves: Vec<Move>,
+    /// What of the data is lost, as far as it is known beforehand.
+    #[serde(default)]
+    pub loss: Option<super::loss::Loss>,
+    /// What changes in files of configuration, line by line, with secrets masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<SafeText>,
+    /// Whether two people must approve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub two_person: bool,
+    /// From when to when the point can be brought forward by logs, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<super::window::Window>,
+    /// The database's zone of times, where its logs are replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<super::until::Zone>,
+    /// What people are told that it is, where it has a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<Called>,
+}
+
+/// What people are told that a rollback is: `Emergency rollback` for `gateway` (M-16 to M-18).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Called {
+    /// What it is.
+    pub what: SafeText,
+    /// What it is about; empty where that says itself.
+    #[serde(default)]
+    pub subject: SafeText,
+    /// What is said when it begins, line by line.
+    #[serde(default)]
+    pub opening: Vec<SafeText>,
+}
+
+/// One thing that a rollback is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Move {
+    /// `schema`, `configuration`, `users.phone`.
+    pub item: SafeText,
+    /// What it is now.
+    pub from: SafeText,
+    /// What it will be.
+    pub to: SafeText,
+    /// What becomes of it.
+    pub way: Way,
+}
+
+/// What becomes of a thing that a rollback is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// It goes back.
+    Back,
+    /// It stays as it is.
+    Stays,
+    /// It cannot go back (design 24).
+    Cannot,
+}
+
+impl Way {
+    /// `moves back`, `stays`, `cannot`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Back => "moves back",
+            Self::Stays => "stays",
+            Self::Cannot => "cannot",
+        }
+    }
 }
 
 /// What a person reads of a step.
@@ -218,13 +306,20 @@ impl Plan {
         self.face.steps.get(at)
     }
 
+    /// Whether a step of it loses data: then it starts only with the loss accepted (design 18).
+    pub fn loses_data(&self) -> bool {
+        self.core.steps.iter().any(|step| step.hazard == Hazard::LosesData)
+    }
+
     /// The longest way through the graph until traffic is good, by budgets or by estimates: what
     /// runs beside the watch window is behind the objective's clock (W-03).
     pub fn critical_path(&self, length: impl Fn(usize, &StepSpec) -> Duration) -> Duration {
         let mut ends: BTreeMap<&StepId, Duration> = BTreeMap::new();
         for (at, step) in self.core.steps.iter().enumerate() {
             let start = step.needs.iter().filter_map(|id| ends.get(id)).max().copied();
-            let length = if step.beside_watch { Duration::ZERO } else { length(at, step) };
+            // The time that a person thinks is not the rollback's.
+            let length =
+                if step.beside_watch || step.asks { Duration::ZERO } else { length(at, step) };
             ends.insert(&step.id, start.unwrap_or_default() + length);
         }
         ends.values().max().copied().unwrap_or_default()

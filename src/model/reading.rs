@@ -8,6 +8,8 @@ use crate::text::SafeText;
 
 use super::ids::{CheckId, Time};
 
+pub use super::track::{FailWindow, Looks, Policy, Track};
+
 /// What one look found. Silence of the target (refused, reset, timed out, not resolved, TLS
 /// invalid) is an answer and `Bad`; `Unknown` is kept for when *we* could not look or judge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +175,9 @@ pub struct Reading {
     pub failed_of: (u32, u32),
     /// Latencies of the single requests of a burst; a failed one is not in here.
     pub latencies: Vec<Duration>,
+    /// What the look rests on, a line each: the query as it was sent, earlier attempts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<SafeText>,
 }
 
 /// The state of a check after hysteresis.
@@ -189,212 +194,14 @@ pub enum Status {
     Unknown,
 }
 
-/// How a check's state follows its readings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Bad readings in a row that make it `fail` (`consecutive_failures_for_critical`).
-    pub fail_after: u32,
-    /// Good readings in a row that make it `ok` again (`consecutive_successes_for_ok`).
-    pub ok_after: u32,
-    /// Or so many bad ones among the last so many (`fail_window`).
-    pub fail_window: Option<(u32, u32)>,
-    /// Age beyond which the last reading says nothing (default 2 x interval + timeout, min 30 s).
-    pub stale_after: Duration,
-}
-
-/// A check's recent past: enough to say its state, not its history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    /// The state.
-    pub status: Status,
-    /// Since when.
-    pub since: Time,
-    /// Consecutive bad readings.
-    pub bad: u32,
-    /// Consecutive good readings.
-    pub good: u32,
-    /// The last readings' badness, newest last, at most 64.
-    pub recent: Vec<bool>,
-    /// The last reading.
-    pub last: Option<Reading>,
-    /// Why it is unknown, when it is.
-    pub reason: Option<Reason>,
-}
-
-impl Track {
-    /// A check that has not been looked at.
-    pub fn new(at: Time) -> Self {
-        Self {
-            status: Status::Unknown,
-            since: at,
-            bad: 0,
-            good: 0,
-            recent: Vec::new(),
-            last: None,
-            reason: Some(Reason::NeverRan),
+impl Status {
+    /// `ok`, `WARN`, `FAIL`, `UNKN`: the loud ones are loud without colour.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "WARN",
+            Self::Fail => "FAIL",
+            Self::Unknown => "UNKN",
         }
-    }
-
-    /// Takes a reading; returns whether the status or the reason changed.
-    ///
-    /// The very first good reading makes it `ok` at once (cold start). Otherwise it takes `fail_after`
-    /// bad or `ok_after` good ones in a row; a single bad one warns. An unknown reading never
-    /// counts as good.
-    pub fn take(&mut self, reading: Reading, policy: &Policy) -> bool {
-        let cold = self.reason == Some(Reason::NeverRan);
-        let before = (self.status, self.reason);
-        let at = reading.at;
-        match &reading.finding {
-            Finding::Good | Finding::Warn { .. } => {
-                self.remember(false);
-                self.good += 1;
-                self.bad = 0;
-            }
-            Finding::Bad { .. } => {
-                self.remember(true);
-                self.bad += 1;
-                self.good = 0;
-            }
-            Finding::Unknown { .. } => {}
-        }
-        let in_window = policy.fail_window.is_some_and(|(failures, of)| {
-            let skip = self.recent.len().saturating_sub(of as usize);
-            self.recent.iter().skip(skip).filter(|bad| **bad).count() >= failures as usize
-        });
-        let (status, reason) = match &reading.finding {
-            Finding::Unknown { reason } => (Status::Unknown, Some(*reason)),
-            Finding::Bad { .. } if self.bad >= policy.fail_after || in_window => {
-                (Status::Fail, None)
-            }
-            Finding::Bad { .. } if self.status == Status::Fail => (Status::Fail, None),
-            Finding::Good | Finding::Warn { .. }
-                if self.status == Status::Fail && (in_window || self.good < policy.ok_after) =>
-            {
-                (Status::Fail, None)
-            }
-            Finding::Bad { .. } | Finding::Warn { .. } => (Status::Warn, None),
-            Finding::Good if cold || self.good >= policy.ok_after => (Status::Ok, None),
-            Finding::Good if self.status == Status::Unknown => (Status::Ok, None),
-            Finding::Good => (self.status, None),
-        };
-        self.status = status;
-        self.reason = reason;
-        self.last = Some(reading);
-        let changed = before != (status, reason);
-        if changed {
-            self.since = at;
-        }
-        changed
-    }
-
-    /// Turns the state unknown when the last reading is older than the policy allows; returns
-    /// whether it changed.
-    pub fn age(&mut self, now: Time, policy: &Policy) -> bool {
-        let Some(last) = &self.last else { return false };
-        let age = (now - last.at).to_std().unwrap_or_default();
-        if age <= policy.stale_after || self.reason == Some(Reason::Stale) {
-            return false;
-        }
-        self.status = Status::Unknown;
-        self.reason = Some(Reason::Stale);
-        self.since = now;
-        true
-    }
-
-    fn remember(&mut self, bad: bool) {
-        if self.recent.len() == 64 {
-            self.recent.remove(0);
-        }
-        self.recent.push(bad);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeZone;
-
-    use super::*;
-
-    fn at(second: i64) -> Time {
-        chrono::Utc.timestamp_opt(1_764_000_000 + second, 0).unwrap()
-    }
-
-    fn reading(second: i64, finding: Finding) -> Reading {
-        Reading {
-            check: "api".into(),
-            at: at(second),
-            took: Duration::from_millis(3),
-            phases: Phases::default(),
-            finding,
-            value: None,
-            unit: String::new(),
-            note: SafeText::default(),
-            failed_of: (0, 1),
-            latencies: Vec::new(),
-        }
-    }
-
-    fn bad() -> Finding {
-        Finding::Bad { why: Why { class: WhyClass::Status, text: "503".into() } }
-    }
-
-    fn policy() -> Policy {
-        Policy {
-            fail_after: 3,
-            ok_after: 2,
-            fail_window: None,
-            stale_after: Duration::from_secs(30),
-        }
-    }
-
-    #[test]
-    fn a_single_miss_is_only_a_warning() {
-        let mut track = Track::new(at(0));
-        track.take(reading(1, Finding::Good), &policy());
-        track.take(reading(2, bad()), &policy());
-        assert_eq!(track.status, Status::Warn);
-        track.take(reading(3, bad()), &policy());
-        track.take(reading(4, bad()), &policy());
-        assert_eq!(track.status, Status::Fail);
-    }
-
-    #[test]
-    fn recovery_needs_more_than_one_good_reading() {
-        let mut track = Track::new(at(0));
-        for second in 1..=3 {
-            track.take(reading(second, bad()), &policy());
-        }
-        track.take(reading(4, Finding::Good), &policy());
-        assert_eq!(track.status, Status::Fail);
-        track.take(reading(5, Finding::Good), &policy());
-        assert_eq!(track.status, Status::Ok);
-    }
-
-    #[test]
-    fn an_unknown_reading_is_never_good_and_never_a_failure() {
-        let mut track = Track::new(at(0));
-        track.take(reading(1, Finding::Good), &policy());
-        track.take(reading(2, Finding::Unknown { reason: Reason::NoTool }), &policy());
-        assert_eq!((track.status, track.reason), (Status::Unknown, Some(Reason::NoTool)));
-        assert_eq!((track.bad, track.good), (0, 1));
-    }
-
-    #[test]
-    fn silence_of_our_own_turns_a_good_check_stale() {
-        let mut track = Track::new(at(0));
-        track.take(reading(1, Finding::Good), &policy());
-        assert!(!track.age(at(31), &policy()));
-        assert!(track.age(at(32), &policy()));
-        assert_eq!((track.status, track.reason), (Status::Unknown, Some(Reason::Stale)));
-    }
-
-    #[test]
-    fn three_of_five_fail_without_being_in_a_row() {
-        let policy = Policy { fail_window: Some((3, 5)), ..policy() };
-        let mut track = Track::new(at(0));
-        for (second, finding) in (0..).zip([bad(), Finding::Good, bad(), Finding::Good, bad()]) {
-            track.take(reading(second, finding), &policy);
-        }
-        assert_eq!(track.status, Status::Fail);
     }
 }

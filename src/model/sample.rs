@@ -58,6 +58,7 @@ pub(crate) fn reading(check: &str, second: i64, finding: Finding) -> Reading {
         unit: String::new(),
         note: "note".into(),
         failed_of: (failed, 1),
+        facts: Vec::new(),
     }
 }
 
@@ -162,6 +163,9 @@ pub(crate) fn step(id: &str, needs: &[&str]) -> StepSpec {
         expect_down: Vec::new(),
         undo: None,
         beside_watch: false,
+        asks: false,
+        only_swap: false,
+        only_beside: false,
     }
 }
 
@@ -302,6 +306,7 @@ impl Tape {
             plan: digest,
             by: "alice".into(),
             reason: "errors".into(),
+            accept_loss: None,
         })
     }
 
@@ -322,6 +327,7 @@ pub(crate) fn change(second: i64) -> Change {
         by: "dana".into(),
         reference: "ci#4711".into(),
         schema: Some(105),
+        ..Change::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Named facts over a window, computed from readings.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::text::SafeText;
 
 use super::ids::{CheckId, Time};
+use super::judged::is_excused;
 use super::rates::{blind, error_rate, held, p95};
-use super::reading::{Finding, Reading, Reason, Status, Track};
+use super::reading::{Finding, Looks, Reading, Reason, Status, Track};
 
 /// A named fact, or why it is not known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +102,18 @@ impl Recent {
     pub fn since(&self, check: &CheckId, from: Time) -> impl Iterator<Item = &Reading> {
         self.rings.get(check).into_iter().flatten().filter(move |reading| reading.at >= from)
     }
+
+    /// The readings of `check`, newest first.
+    pub fn newest_first(&self, check: &CheckId) -> impl Iterator<Item = &Reading> {
+        self.rings.get(check).into_iter().flat_map(|ring| ring.iter().rev())
+    }
+
+    /// Whether readings of `check` after `from` were dropped already: what is counted since then
+    /// is the least there was.
+    pub fn is_cut(&self, check: &CheckId, from: Time) -> bool {
+        let ring = self.rings.get(check).filter(|ring| ring.len() >= KEPT);
+        ring.and_then(VecDeque::front).is_some_and(|oldest| oldest.at > from)
+    }
 }
 
 /// Failed and all requests, and latencies, of the checks that count requests since `from`.
@@ -185,13 +199,18 @@ pub fn signals(
     now: Time,
 ) -> BTreeMap<String, Signal> {
     let span = chrono::Duration::from_std(windows.span).unwrap_or_default();
-    let requests = Requests::since(recent, roles, now - span);
+    let counted = counted(tracks, roles);
+    let requests = Requests::since(recent, &counted, now - span);
     let blind = blind(tracks, roles);
+    let unproven = unproven(tracks, &counted);
     let list = [
         outage(tracks, roles),
-        blind.map(|reason| error_rate(&requests, windows, reason)),
+        blind.map(|reason| error_rate(&requests, windows, reason)).map(|mut signal| {
+            mark(&mut signal, unproven);
+            signal
+        }),
         blind.map(|reason| {
-            let held = held(recent, roles, windows, now);
+            let held = held(recent, &counted, windows, now);
             p95(&requests, held, windows, reason)
         }),
         flag("database_failure", tracks, roles, |role| role.database && role.critical),
@@ -202,6 +221,39 @@ pub fn signals(
         flag("minor_failure", tracks, roles, |role| !role.critical && !role.corruption),
     ];
     list.into_iter().flatten().map(|signal| (signal.name.clone(), signal)).collect()
+}
+
+/// The roles, without requests of checks that a failing parent or our own line excuses: errors
+/// that are not theirs are not counted (S-04).
+fn counted<'a>(
+    tracks: &BTreeMap<CheckId, Track>,
+    roles: &'a BTreeMap<CheckId, Role>,
+) -> Cow<'a, BTreeMap<CheckId, Role>> {
+    let excused = |id: &CheckId| tracks.get(id).is_some_and(is_excused);
+    if !counting(roles).any(excused) {
+        return Cow::Borrowed(roles);
+    }
+    let mut roles = roles.clone();
+    for (id, role) in &mut roles {
+        role.counts_requests &= !excused(id);
+    }
+    Cow::Owned(roles)
+}
+
+/// How few looks the errors rest on, as long as no check that counts them is proven to fail.
+fn unproven(tracks: &BTreeMap<CheckId, Track>, roles: &BTreeMap<CheckId, Role>) -> Option<Looks> {
+    let all: Vec<&Track> = counting(roles).filter_map(|id| tracks.get(id)).collect();
+    if all.iter().any(|track| track.own() == Status::Fail) {
+        return None;
+    }
+    all.iter().filter(|track| track.bad > 0).filter_map(|track| track.looks).max_by_key(|l| l.seen)
+}
+
+/// Writes behind the evidence how few looks it rests on.
+fn mark(signal: &mut Signal, looks: Option<Looks>) {
+    if let (Some(looks), Some(first)) = (looks, signal.evidence.first_mut()) {
+        *first = SafeText::new(&format!("{first} ({})", looks.words()));
+    }
 }
 
 /// `complete` 2, `partial` 1, none 0: how many of the services that users feel answer nothing
@@ -225,8 +277,19 @@ fn outage(tracks: &BTreeMap<CheckId, Track>, roles: &BTreeMap<CheckId, Role>) ->
         };
         match track.status {
             Status::Ok | Status::Warn => *alive = true,
+            // It fails by the errors of its window, and still serves some.
+            Status::Fail if track.own() != Status::Fail => *alive = true,
             Status::Fail => evidence.push(line(id, track)),
+            // It fails by its own readings too: whose fault it is changes nothing for users.
+            Status::Unknown
+                if track.reason == Some(Reason::ParentFailing) && track.own() == Status::Fail =>
+            {
+                evidence.push(SafeText::new(&format!("{} (a parent fails)", line(id, track))));
+            }
             Status::Unknown => *unknown = track.reason.or(Some(Reason::NeverRan)),
+        }
+        if track.bad > 0 && track.status == Status::Warn && track.looks.is_some() {
+            evidence.push(line(id, track));
         }
     }
     if services.is_empty() {
@@ -267,6 +330,9 @@ fn flag(
                 failed = true;
                 evidence.push(line(id, track));
             }
+            Status::Warn if track.bad > 0 && track.looks.is_some() => {
+                evidence.push(line(id, track));
+            }
             Status::Ok | Status::Warn => {}
             Status::Unknown => unknown = track.reason.or(Some(Reason::NeverRan)),
         }
@@ -281,7 +347,8 @@ fn flag(
 
 fn line(id: &CheckId, track: &Track) -> SafeText {
     let note = track.last.as_ref().map(|reading| reading.note.as_str()).unwrap_or_default();
-    SafeText::new(&format!("{id} {note}"))
+    let looks = track.looks.map_or_else(String::new, |looks| format!(" ({})", looks.words()));
+    SafeText::new(&format!("{id} {note}{looks}"))
 }
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ mod status;
 mod targets;
 
 pub use assess::{Assess, LevelLine, PathStep, assess};
-pub use check::{Check, CheckLine, Failed, Health, check, failed, lines};
+pub use check::{Check, CheckLine, Failed, Health, Requests, check, failed, lines};
 pub use past::{HistoryDocument, HistoryLine, Validation, history, validation};
 pub use plan::{PlanDocument, PlanStep, PreflightLine, plan};
 pub use rollback::{CriterionLine, Rollback, StepLine, exit_of, rollback};
-pub use status::{Deployment, Standing, deployment, status};
-pub use targets::{Target, default_target, targets};
+pub use status::{ChangeLine, Deployment, Standing, deployment, status};
+pub use targets::{Target, default_target, shown_for, targets};
 
 #[cfg(test)]
 mod tests;

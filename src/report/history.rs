@@ -35,13 +35,15 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line of a run that ends now.
+    /// The line of a run that ends now. Where the copy was left beside the live data nothing has
+    /// moved: it went to where it came from.
     pub fn of_run(run: &Run, outcome: Outcome, took: Duration, at: Time) -> Self {
+        let (from, to) = (&run.plan.core.from, &run.plan.core.to);
         Self {
             at: at.naive_utc(),
             level: run.plan.core.level.number(),
-            from: word(run.plan.core.from.as_str()),
-            to: word(run.plan.core.to.as_str()),
+            from: word(from.as_str()),
+            to: word(if run.stays_beside() { from } else { to }.as_str()),
             duration: took.as_secs(),
             success: outcome == Outcome::Done,
             reason: run.reason.as_str().to_owned(),
@@ -54,7 +56,7 @@ impl Line {
             at: past.ended.at.naive_utc(),
             level: past.level.number(),
             from: word(past.from.as_str()),
-            to: word(past.to.as_str()),
+            to: word(if past.beside { &past.from } else { &past.to }.as_str()),
             duration: past.ended.took.as_secs(),
             success: past.ended.outcome == Outcome::Done,
             reason: past.reason.as_str().to_owned(),
@@ -129,6 +131,36 @@ pub enum Error {
     /// A field holds what it cannot.
     #[error("could not read the history line: {0} is not readable")]
     Bad(&'static str),
+}
+
+/// The run of the journal that wrote this line; the file knows no names.
+pub fn run_of<'a>(line: &Line, known: &'a [PastRun]) -> Option<&'a PastRun> {
+    let text = line.to_string();
+    known.iter().find(|past| Line::of_past(past).to_string() == text)
+}
+
+/// The names of the runs, oldest first like the lines, for `rollback --undo`; empty without any.
+pub fn names(history: &History, known: &[PastRun]) -> String {
+    let mut lines: Vec<String> = history
+        .lines
+        .iter()
+        .filter_map(|line| {
+            let past = run_of(line, known)?;
+            let status = if line.success { "success" } else { "failed" };
+            Some(format!(
+                "  {}  {}  {} -> {}  {status}",
+                past.run,
+                line.at.format(TIME),
+                line.from,
+                line.to
+            ))
+        })
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, "Runs, for backout rollback --undo RUN:".to_owned());
+        lines.push(String::new());
+    }
+    lines.join("\n")
 }
 
 /// A version as one word: the line is read by its blanks.

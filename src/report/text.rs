@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::criteria::{self, Criterion, Passed};
+use crate::model::criteria::{Criterion, Passed};
+use crate::model::entry::Outcome;
 use crate::model::ids::{CheckId, Time};
 use crate::model::incident::Run;
 use crate::model::live::Live;
-use crate::model::plan::{Hazard, PreflightAnswer};
+use crate::model::plan::{Hazard, Level, Plan, PreflightAnswer, Way};
 use crate::model::reading::{Reading, Reason, Status};
 use crate::model::restore_point::{PointHealth, RestorePoint};
 use crate::model::situation::{OpenPlan, Situation};
@@ -26,8 +27,13 @@ macro_rules! line {
 }
 
 /// The table of `check`: worst first, what is unknown with what to do about it.
-pub fn checks(situation: &Situation, readings: &BTreeMap<CheckId, Reading>, now: Time) -> String {
-    let checks = documents::lines(situation, readings, now);
+pub fn checks(
+    situation: &Situation,
+    readings: &BTreeMap<CheckId, Reading>,
+    live: Option<&Live>,
+    now: Time,
+) -> String {
+    let checks = documents::lines(situation, readings, live, now);
     let mut out = String::new();
     let names = checks.iter().map(|line| width(line.check.as_str()));
     let name = names.max().unwrap_or(0).min(32);
@@ -36,10 +42,12 @@ pub fn checks(situation: &Situation, readings: &BTreeMap<CheckId, Reading>, now:
             Status::Ok => ("+", "ok  "),
             Status::Warn => ("!", "WARN"),
             Status::Fail => ("x", "FAIL"),
+            Status::Unknown if one.off => ("-", "off "),
             Status::Unknown => ("?", "UNKN"),
         };
         let id = pad(&fit(one.check.as_str(), name), name);
         let note = match (one.status, one.reason) {
+            _ if one.off => one.note.to_string(),
             (Status::Unknown, Some(reason)) => {
                 format!("{}; to do: {}", reason.words(), Reason::fix(reason))
             }
@@ -47,7 +55,26 @@ pub fn checks(situation: &Situation, readings: &BTreeMap<CheckId, Reading>, now:
         };
         let took = one.took_ms.map_or_else(String::new, |ms| format!("{ms} ms"));
         let age = one.age_seconds.map_or_else(String::new, |age| format!("{age} s ago"));
-        line!(out, "{sign} {word} {id}  {took:>8}  {age:>8}  {note}");
+        let looks = one.looks.as_ref().map_or_else(String::new, |looks| format!("  ({looks})"));
+        let flaps = if one.flapping { "  flaps" } else { "" };
+        let muted = if one.muted.is_some() { "  muted" } else { "" };
+        let note = match &one.requests {
+            Some(requests) => format!("{note}  {}", burst(requests)),
+            None => note,
+        };
+        let declared = !situation.judging.declared.is_empty();
+        let group = if declared { format!("{:<9}  ", one.dimension) } else { String::new() };
+        line!(out, "{sign} {word} {id}  {group}{took:>8}  {age:>8}  {note}{looks}{flaps}{muted}");
+    }
+    let judging = &situation.judging;
+    for mute in &judging.mutes {
+        line!(out, "Muted: {}", mute.words());
+    }
+    for change in &judging.overrides {
+        line!(out, "Changed for a while: {}", change.words());
+    }
+    if let Some(doubt) = &judging.line {
+        line!(out, "Is it us? {}", doubt.why);
     }
     let health = match Health::of(situation) {
         Health::Healthy => "healthy",
@@ -55,8 +82,20 @@ pub fn checks(situation: &Situation, readings: &BTreeMap<CheckId, Reading>, now:
         Health::Critical => "critical",
         Health::Unknown => "unknown",
     };
-    line!(out, "Overall: {health}");
+    let muted = match situation.muted_count() {
+        0 => String::new(),
+        count => format!(" ({count} muted)"),
+    };
+    line!(out, "Overall: {health}{muted}");
     out
+}
+
+/// `20 requests: avg 31 p95 52 max 60 ms, 0 errors`; a time that was not reached is `-`.
+fn burst(requests: &documents::Requests) -> String {
+    let ms = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}"));
+    let (avg, p95, max) = (ms(requests.avg_ms), ms(requests.p95_ms), ms(requests.max_ms));
+    let (sent, errors) = (requests.sent, requests.errors);
+    format!("{sent} requests: avg {avg} p95 {p95} max {max} ms, {errors} errors")
 }
 
 /// `assess` for people: the verdict line, the questions, the levels.
@@ -111,6 +150,15 @@ pub fn assess(
 
 /// The list of S-17: number, name, and the two annotations of the document.
 pub fn targets(points: &[RestorePoint]) -> String {
+    listed(points, |_| None)
+}
+
+/// The same with a line below each of what there is to show for it.
+pub fn targets_shown(points: &[RestorePoint], now: Time) -> String {
+    listed(points, |point| Some(documents::shown_for(point, now)))
+}
+
+fn listed(points: &[RestorePoint], about: impl Fn(&RestorePoint) -> Option<String>) -> String {
     if points.is_empty() {
         return "no restore points\n".to_owned();
     }
@@ -130,6 +178,9 @@ pub fn targets(points: &[RestorePoint]) -> String {
         };
         let text = format!("{:>3}  {}  {note}", at + 1, point.id);
         line!(out, "{}", text.trim_end());
+        if let Some(about) = about(point) {
+            line!(out, "     {about}");
+        }
     }
     out
 }
@@ -148,6 +199,54 @@ pub fn plan(open: &OpenPlan, commands: bool) -> String {
         plan.core.from,
         plan.core.to
     );
+    out.push_str(&plan_steps(plan, commands));
+    let budgets = plan.critical_path(|_, spec| spec.budget);
+    let rto = plan.core.level.rto();
+    let over = |span: Duration| {
+        if span > rto {
+            format!(" (OVER by {})", clock(span.saturating_sub(rto)))
+        } else {
+            String::new()
+        }
+    };
+    line!(
+        out,
+        "Until traffic is good: about {}{}, by budgets {}{}, objective {}",
+        clock(plan.face.estimate),
+        over(plan.face.estimate),
+        clock(budgets),
+        over(budgets),
+        clock(rto)
+    );
+    if !plan.face.form.is_empty() {
+        line!(out, "Form: {}", plan.face.form);
+    }
+    out.push_str(&plan_moves(plan));
+    for change in plan.face.diff.iter().filter(|_| commands) {
+        line!(out, "  {change}");
+    }
+    line!(out, "Data: {}", plan.face.data);
+    if !plan.face.workers.is_empty() {
+        line!(out, "{}", plan.face.workers);
+    }
+    for text in &plan.face.not_undone {
+        line!(out, "Not undone: {text}");
+    }
+    for one in &open.preflight {
+        let sign = match one.answer {
+            PreflightAnswer::Ok => "+ ok   ",
+            PreflightAnswer::Warn => "! WARN ",
+            PreflightAnswer::Block => "x BLOCK",
+            PreflightAnswer::Unknown => "? UNKN ",
+        };
+        line!(out, "{sign} {}: {}", one.name, one.text);
+    }
+    out
+}
+
+/// What each step does and how it is undone.
+fn plan_steps(plan: &Plan, commands: bool) -> String {
+    let mut out = String::new();
     let titles = plan.face.steps.iter().map(|face| width(face.title.as_str()));
     let title = titles.max().unwrap_or(0).clamp(4, 40);
     let undos = plan.face.steps.iter().map(|face| width(face.undo.as_str()));
@@ -175,36 +274,25 @@ pub fn plan(open: &OpenPlan, commands: bool) -> String {
             line!(out, "       $ {command}");
         }
     }
-    let budgets = plan.critical_path(|_, spec| spec.budget);
-    let rto = plan.core.level.rto();
-    let over = |span: Duration| {
-        if span > rto {
-            format!(" (OVER by {})", clock(span.saturating_sub(rto)))
+    out
+}
+
+/// What goes back, stays, or cannot.
+fn plan_moves(plan: &Plan) -> String {
+    let mut out = String::new();
+    let items = plan.face.moves.iter().map(|one| width(one.item.as_str())).max().unwrap_or(0);
+    for one in &plan.face.moves {
+        let change = if one.way == Way::Back {
+            format!("{} -> {}", one.from, one.to)
         } else {
-            String::new()
-        }
-    };
-    line!(
-        out,
-        "Until traffic is good: about {}{}, by budgets {}{}, objective {}",
-        clock(plan.face.estimate),
-        over(plan.face.estimate),
-        clock(budgets),
-        over(budgets),
-        clock(rto)
-    );
-    line!(out, "Data: {}", plan.face.data);
-    for text in &plan.face.not_undone {
-        line!(out, "Not undone: {text}");
-    }
-    for one in &open.preflight {
-        let sign = match one.answer {
-            PreflightAnswer::Ok => "+ ok   ",
-            PreflightAnswer::Warn => "! WARN ",
-            PreflightAnswer::Block => "x BLOCK",
-            PreflightAnswer::Unknown => "? UNKN ",
+            one.from.to_string()
         };
-        line!(out, "{sign} {}: {}", one.name, one.text);
+        line!(
+            out,
+            "  {:<10}  {}  {change}",
+            one.way.words(),
+            pad(one.item.as_str(), items.min(32))
+        );
     }
     out
 }
@@ -220,15 +308,44 @@ pub fn ended(run: &Run) -> String {
         let took = clock(Duration::from_secs_f64(step.took_seconds.max(0.0)));
         line!(out, "{:<8} {}  {took}  {}", step.state, step.title, step.note);
     }
+    for (step, standing) in run.measured() {
+        let title = run.plan.face_of(&step.id).map(|face| face.title.as_str());
+        let at =
+            step.looked_at.map_or_else(String::new, |at| at.format(" (%H:%M:%SZ)").to_string());
+        line!(out, "Now: {}: {}{at}", title.unwrap_or(step.id.as_str()), standing.words());
+    }
     for one in &rollback.criteria {
         line!(out, "{} {}: {}", tick(one.passed), one.name, one.measured);
     }
     line!(out, "Data loss: {}", rollback.data_loss);
+    if !rollback.by_hand.is_empty() {
+        line!(out, "Both are up. Rows of a single table that the live data lacks come over with:");
+        for command in &rollback.by_hand {
+            line!(out, "  {command}");
+        }
+    }
     line!(out, "Outcome: {} ({})", rollback.outcome, rollback.why);
+    if let Some(next) = next_level(run) {
+        line!(out, "If that is not enough: {next}");
+    }
     if let Some(history) = &rollback.history {
         line!(out, "{history}");
     }
     out
+}
+
+/// The command of the next level after one that failed, at the point that this one went to where it
+/// went to one (S-15, S-25, S-29); it asks for its own word.
+fn next_level(run: &Run) -> Option<String> {
+    let failed = run.ended.as_ref().is_some_and(|ended| ended.outcome == Outcome::Failed);
+    let core = &run.plan.core;
+    match core.level {
+        _ if !failed || run.plan.undoes().is_some() || run.plan.face.called.is_some() => None,
+        Level::Switch => Some("backout rollback --level 2".to_owned()),
+        Level::Full => Some(format!("backout rollback --level 3 --target {}", core.point)),
+        // An older point, by the list.
+        Level::PointInTime => Some("backout rollback --list".to_owned()),
+    }
 }
 
 /// The lines of S-48: `✓ HTTP API: 200`; what is not known is no pass.
@@ -249,19 +366,6 @@ pub fn status(situation: &Situation, live: Option<&Live>, now: Time) -> String {
     let mut lines = brief::brief(situation, live, &BTreeMap::new(), now).to_vec();
     lines.push(String::new());
     lines.join("\n")
-}
-
-/// The lines of M-19: `Health endpoint: ✅ 200`, and the overall result.
-pub fn endpoints(criteria: &[Criterion]) -> String {
-    let mut out = String::new();
-    let sign = |passed| if passed == Passed::Yes { "✅" } else { "❌" };
-    for one in criteria {
-        line!(out, "{}: {} {}", one.name, sign(one.answer), one.measured);
-    }
-    let all = criteria::all(criteria);
-    let word = if all == Passed::Yes { "SUCCESS" } else { "FAILURE" };
-    line!(out, "\nOverall result: {} {word}", sign(all));
-    out
 }
 
 fn tick(passed: Passed) -> &'static str {

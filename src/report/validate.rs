@@ -1,4 +1,4 @@
-//! The quick validation of S-48: ten lines, always in the document's order.
+//! The quick validation of S-48, ten lines, and the four more of S-49, always in that order.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,10 @@ pub const QUICK: [&str; 10] = [
     "Log errors",
     "Performance metrics",
 ];
+
+/// The names of the four that a thorough validation adds (S-49).
+pub const THOROUGH: [&str; 4] =
+    ["VR functionality", "Debug services (DAP, LSP)", "Full smoke tests", "Extended monitoring"];
 
 /// What a line says when nothing is configured that could answer it. Such a line is shown and
 /// counted as left out: it is neither a pass nor a failure.
@@ -63,6 +67,28 @@ pub fn quick(
             answer,
         })
         .collect()
+}
+
+/// The four lines that come after them; `smoke` is how the smoke command ended, where one is
+/// configured.
+pub fn thorough(
+    situation: &Situation,
+    readings: &BTreeMap<CheckId, Reading>,
+    smoke: Option<(Passed, String)>,
+) -> Vec<Criterion> {
+    let named = |words: &[&str]| by_name(situation, readings, words);
+    let answers = [
+        named(&["vr"]),
+        named(&["dap", "lsp", "debug"]),
+        smoke.unwrap_or_else(left_out),
+        worst(situation, readings, |_, _| true),
+    ];
+    let line = |(name, (answer, text)): (&&str, Answer)| Criterion {
+        name: (*name).into(),
+        measured: SafeText::new(&text),
+        answer,
+    };
+    THOROUGH.iter().zip(answers).map(line).collect()
 }
 
 /// Whether all that is configured holds: no line failed, none is unknown but those left out, and

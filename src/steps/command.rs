@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::shim::{Found, Shim, ToolCommand, ToolEnd, ToolOutcome};
 use crate::adapters::{Error, Kind, fault, process};
+use crate::bug::Bug;
 use crate::model::entry::Standing;
 use crate::model::plan::{Class, Hazard};
 use crate::text::{SafeText, fit};
@@ -119,6 +120,9 @@ impl Command {
                     | ToolEnd::TimedOut
                     | ToolEnd::Ended => cannot_tell(&words(&outcome)),
                 };
+                if Bug::ExitCodeIsVerified.is_on() {
+                    return word;
+                }
                 self.probe(cx, word).await
             }
         }
@@ -215,7 +219,7 @@ impl Step for Command {
             budget: Duration::from_secs(self.budget_seconds),
             grace: Duration::from_secs(self.grace_seconds),
         };
-        shim.start(&cx.look.program, &command)?;
+        shim.start_knowing(&cx.look.program, &command, &cx.look.redactor)?;
         fault::at_step("B4", cx.step.as_str());
         let found = follow(cx, &shim, &self.shown()).await?;
         fault::at_step("B6", cx.step.as_str());

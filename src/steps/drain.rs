@@ -107,6 +107,9 @@ impl Step for Drain {
         fault::at_step("B5", cx.step.as_str());
         fault::at_step("B6", cx.step.as_str());
         fault::at_step("B7", cx.step.as_str());
-        Ok(SafeText::new(&format!("{cut} cut")))
+        Ok(match cx.look.traffic.residue(&self.color).await {
+            Some(residue) => residue,
+            None => SafeText::new(&format!("{cut} cut")),
+        })
     }
 }

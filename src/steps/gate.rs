@@ -12,7 +12,7 @@ use crate::model::plan::{Class, Hazard};
 use crate::text::SafeText;
 
 use super::seen::{Row, Wanted, join};
-use super::{LookCx, Step, StepCx, proof};
+use super::{LookCx, Step, StepCx, proof, unhealthy};
 
 /// The public address answers 2xx as the new colour, so many times in a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,15 @@ impl Step for Gate {
             every,
             within: every.saturating_mul(self.probes) + Duration::from_secs(self.within_seconds),
         };
-        self.wanted(&cx.look).see_in_a_row(cx, &row).await
+        let began = cx.look.clock.now();
+        match self.wanted(&cx.look).see_in_a_row(cx, &row).await {
+            // Ended by a person, or with its time over.
+            Err(error) if !*cx.cancel.borrow() => {
+                let took = (cx.look.clock.now() - began).to_std().unwrap_or_default();
+                let looked = format!("{:.0} s", took.as_secs_f64());
+                Err(unhealthy::explained(cx, &self.color, &looked, error).await)
+            }
+            ended => ended,
+        }
     }
 }

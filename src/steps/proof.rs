@@ -15,6 +15,12 @@ pub(super) fn leave(slot: &Path) -> Result<(), Error> {
     fs::create_dir_all(slot)
         .and_then(|()| File::create(&path)?.sync_all())
         .and_then(|()| File::open(slot)?.sync_all())
+        .or_else(|e| match e.kind() {
+            // A full disk fails no step that has seen what it was to see: after a restart of the
+            // engine it looks once more, which changes nothing.
+            std::io::ErrorKind::StorageFull => Ok(()),
+            _ => Err(e),
+        })
         .map_err(|e| Error::io("write", path.display(), &e))
 }
 

@@ -12,7 +12,7 @@ use crate::text::{SafeText, fit};
 use super::{StepCx, proof};
 
 /// How long one look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(2);
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is to be seen (W-21: the colour itself must answer, not whoever is behind the address).
 pub(super) struct Wanted<'a> {

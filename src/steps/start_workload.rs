@@ -114,6 +114,7 @@ impl Step for StartWorkload {
         cx.look.workload.start(&self.color, &cx.look.effect).await?;
         fault::at_step("B6", cx.step.as_str());
         self.until_it_answers(cx).await?;
+        cx.look.traffic.refresh().await?;
         fault::at_step("B7", cx.step.as_str());
         let state = cx.look.workload.look(&self.color).await?;
         Ok(SafeText::new(&format!("{} {} runs", self.color, state.version)))

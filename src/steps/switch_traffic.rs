@@ -44,15 +44,33 @@ impl SwitchTraffic {
         }
     }
 
-    async fn until_there(&self, cx: &StepCx) -> Result<(), Error> {
+    /// Gives the order; whether it got no answer. It may have been carried out all the same: only a
+    /// look can tell.
+    async fn order(&self, cx: &StepCx) -> Result<bool, Error> {
+        match cx.look.traffic.switch(&self.to, &cx.look.effect).await {
+            Ok(()) => Ok(false),
+            Err(error) if matches!(error.kind, Kind::TimedOut | Kind::Reset) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks until traffic is there. An order without an answer that a look shows not carried out
+    /// is given once more: the first one may only have met a target that stood still.
+    async fn until_there(&self, cx: &StepCx, mut unanswered: bool) -> Result<(), Error> {
         let mut last = None;
         let looks = async {
             loop {
                 match cx.look.traffic.look().await {
                     Ok(state) if state.active == self.to => return Ok(()),
                     Ok(state) => {
+                        self.check(&state)?;
                         let active = SafeText::new(state.active.as_str());
-                        last = Some(format!("it still goes to {active}"));
+                        let between = cx.look.traffic.in_between().await;
+                        let between = between.map(|what| format!(", {what}")).unwrap_or_default();
+                        last = Some(format!("it still goes to {active}{between}"));
+                        if std::mem::take(&mut unanswered) {
+                            self.order(cx).await?;
+                        }
                     }
                     Err(error) => last = Some(error.message),
                 }
@@ -89,7 +107,9 @@ impl Step for SwitchTraffic {
     }
 
     fn by_hand(&self, cx: &LookCx) -> Vec<SafeText> {
-        vec![SafeText::new(&cx.traffic.by_hand(&self.to))]
+        let remembered = cx.workload.remember_by_hand(&self.to);
+        let all = [cx.traffic.by_hand(&self.to)].into_iter().chain(remembered);
+        all.map(|line| SafeText::new(&line)).collect()
     }
 
     async fn preview(&self, cx: &LookCx) -> SafeText {
@@ -112,7 +132,13 @@ impl Step for SwitchTraffic {
 
     async fn standing(&self, cx: &LookCx) -> Standing {
         match cx.traffic.look().await {
-            Ok(state) if state.active == self.to => Standing::Done,
+            Ok(state) if state.active == self.to => match cx.workload.remembers(&self.to).await {
+                Ok(true) => Standing::Done,
+                Ok(false) => Standing::Partly(
+                    "traffic is there; the next start would bring the other version".into(),
+                ),
+                Err(error) => Standing::CannotTell(SafeText::new(&error.message)),
+            },
             Ok(_) => Standing::NotDone,
             Err(error) => Standing::CannotTell(SafeText::new(&error.message)),
         }
@@ -126,13 +152,10 @@ impl Step for SwitchTraffic {
         }
         cx.tell(&format!("telling the proxy to use {}", self.to), None);
         fault::at_step("B4", cx.step.as_str());
-        // An order without an answer may have been carried out: only a look can tell.
-        match cx.look.traffic.switch(&self.to, &cx.look.effect).await {
-            Err(error) if !matches!(error.kind, Kind::TimedOut | Kind::Reset) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        let unanswered = self.order(cx).await?;
         fault::at_step("B6", cx.step.as_str());
-        self.until_there(cx).await?;
+        self.until_there(cx, unanswered).await?;
+        cx.look.workload.remember(&self.to).await?;
         fault::at_step("B7", cx.step.as_str());
         Ok(if before.active == self.to {
             SafeText::new(&format!("traffic was at {} already", self.to))

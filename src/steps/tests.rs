@@ -1,7 +1,19 @@
 use super::*;
+use crate::adapters::cluster::Cluster;
 use crate::adapters::fake::{Fake, Operation, Order, Serving};
+use crate::adapters::objects::Front;
+use crate::adapters::process::Program;
+use crate::clock::Clock;
+use crate::evidence::Saved;
 use serde_json::json;
 use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+mod front;
+mod hold;
+mod kube;
 
 /// A fake target, served, and a step's surroundings.
 struct Stage {
@@ -13,6 +25,8 @@ struct Stage {
     told: watch::Receiver<Told>,
     progress: Progress,
     since: Option<crate::model::ids::Time>,
+    cluster: Option<Arc<dyn Cluster>>,
+    front: Option<Arc<Front>>,
 }
 
 impl Stage {
@@ -34,6 +48,8 @@ impl Stage {
             told,
             progress: Progress(progress),
             since: None,
+            cluster: None,
+            front: None,
         }
     }
 
@@ -49,7 +65,15 @@ impl Stage {
                 public_url: self.serving.public_url.clone(),
                 program: Program::at("/bin/false"),
                 logs: vec![("green".to_owned(), self.dir.path().join("app.log"))],
+                evidence_remote: None,
+                database: None,
+                cache: None,
+                points: None,
+                redactor: std::sync::Arc::default(),
                 evidence: self.dir.path().join("evidence"),
+                saved: Saved::default(),
+                cluster: self.cluster.clone(),
+                front: self.front.clone(),
                 since: self.since,
             },
             run: "142-k7qd-1".into(),
@@ -85,7 +109,7 @@ fn switch() -> StepKind {
 #[test]
 fn every_kind_reads_back_what_it_writes() {
     for action in [
-        json!({"verify_target": {"color": "blue", "probes": 3, "path": "/status", "expect_ready": true, "within_seconds": 10}}),
+        json!({"verify_target": {"color": "blue", "probes": 3, "path": "/status", "expect_ready": true, "within_seconds": 20}}),
         json!({"switch_traffic": {"to": "blue", "from": "green"}}),
         json!({"switch_traffic": {"to": "blue"}}),
         json!({"gate": {"color": "blue", "probes": 3, "every_seconds": 0.5, "path": "/health", "within_seconds": 30}}),
@@ -93,8 +117,52 @@ fn every_kind_reads_back_what_it_writes() {
         json!({"drain": {"color": "green", "deadline_seconds": 5}}),
         json!({"keep_warm": {"color": "green", "seconds": 120}}),
         json!({"stop_workload": {"color": "green", "grace_seconds": 30}}),
+        json!({"stop_workload": {"color": "green", "grace_seconds": 30, "behind_page": true}}),
+        json!({"migrate": {"version": 105, "script": "m/105_down.sql", "digest": "ab", "rescue": [{"table": "users", "column": "phone"}], "lock_seconds": 10, "statement_seconds": 180}}),
+        json!({"migrate": {"version": 105, "script": "m/105_up.sql", "digest": "ab", "up": true, "lock_seconds": 10, "statement_seconds": 180}}),
+        json!({"restore_config": {"files": [{"path": "/a/.env", "from": "/p/.env", "sha256": "ab"}]}}),
+        json!({"restore_config": {"files": [], "undo": true}}),
+        json!({"wait_healthy": {"color": "blue", "max_seconds": 300, "every_seconds": 5.0}}),
+        json!({"check_data": {"tables": [{"name": "users", "rows": 400}], "marker": "data/bad", "beside": true}}),
+        json!({"restore_database": {"point": "20251202-143022", "file": "database.sql.gz", "sha256": "ab"}}),
+        json!({"restore_cache": {"point": "20251202-143022", "file": "dump.rdb", "sha256": "ab", "keys": {"before": [], "after": [{"database": 0, "keys": 4, "expiring": 1}]}}}),
+        json!({"swap_cache": {}}),
+        json!({"swap_cache": {"undo": true, "of": "142-k7qd-1"}}),
+        json!({"remove_copy": {"database": false, "files": null, "cache": true}}),
+        json!({"restore_files": {"point": "20251202-143022", "file": "data.tar.gz", "sha256": "ab", "into": "data", "strip": 1}}),
+        json!({"remove_copy": {"database": true, "files": null}}),
+        json!({"swap_database": {}}),
+        json!({"swap_files": {"into": "data", "undo": true}}),
+        json!({"choose": {}}),
+        json!({"measure_loss": {"taken_at": "2026-11-22T02:50:50Z", "rows": true, "files": null}}),
+        json!({"verify_point": {"point": "20251202-143022", "manifest": null}}),
         json!({"start_workload": {"color": "green", "path": "/health"}}),
+        json!({"hold": {"part": "writers", "grace_seconds": 10}}),
+        json!({"unhold": {"part": "consumers", "workers": ["green"]}}),
+        json!({"unhold": {"part": "page"}}),
+        json!({"stop_workers": {"color": "green", "grace_seconds": 5}}),
+        json!({"start_workers": {"color": "green"}}),
         json!({"command": {"argv": ["true"], "probe_argv": ["true"], "budget_seconds": 60, "grace_seconds": 10, "hazard": "looks"}}),
+        json!({"rollout_undo": {"workload": "deployment/web", "revision": 1, "version": "v1", "to": "ab", "from": "cd"}}),
+        json!({"wait_rollout": {"workload": "deployment/web", "to": "ab", "within_seconds": 600, "path": "/health", "answers": 3}}),
+        json!({"guard_rollout": {"workload": "deployment/web", "to": "ab", "seconds": 900}}),
+        json!({"scale": {"workloads": [{"workload": "deployment/web", "replicas": 3, "autoscaler": {"name": "web", "min": 2, "max": 5}}], "down": true, "within_seconds": 300}}),
+        json!({"restart": {"workload": "statefulset/db", "within_seconds": 600}}),
+        json!({"set_config": {"map": "flags", "key": "PDF_PROCESSING_BACKEND", "from": "docling_vlm", "to": "mineru"}}),
+        json!({"set_canary": {"canary": {"route": {"route": "web", "service": "web-canary"}}, "from": [20], "to": [0], "off": true}}),
+        json!({"verify_canary": {"version": "v2", "requests": 100, "path": "/health", "within_seconds": 60}}),
+        json!({"freeze_sync": {"owner": {"kind": "argo", "name": "shop", "namespace": "argocd"}, "frozen": true, "was": {"prune": true}}}),
+        json!({"apply_set": {"files": [{"file": "/b/configmaps.yaml", "sha256": "ab"}], "secrets": true}}),
+        json!({"run_job": {"name": "load", "image": "postgres:15", "argv": ["sh"], "proof_argv": ["sh"], "expect": {"users": 1}, "claims": {"data": "/data"}, "loses_data": true, "within_seconds": 600}}),
+        json!({"http_call": {"name": "pause the ingestion", "url": "http://a/pause", "accept": [200], "probe": {"url": "http://a/state", "at": "/state", "says": "paused"}}}),
+        json!({"safety_backup": {"colors": ["green"]}}),
+        json!({"verify_version": {"version": "2.0.5", "prefix": "versions/2.0.5/", "digest": "ab", "registry_url": "http://a/2.0.5"}}),
+        json!({"publish_version": {"version": "2.0.5", "from": "versions/2.0.5/", "to": "current/", "digest": "ab"}}),
+        json!({"publish_version": {"version": "2.0.5", "from": "versions/2.0.5/"}}),
+        json!({"invalidate_edge": {"paths": ["/*"], "within_seconds": 240}}),
+        json!({"verify_served": {"version": "2.0.5", "manifest_url": "http://a/manifest.json", "urls": ["http://a/health"], "within_seconds": 60}}),
+        json!({"release_mobile": {"platform": "android", "version": "2.0.5"}}),
+        json!({"deploy_workload": {"color": "blue", "version": "v2.4.8", "digest": "ab", "runs": true, "in_place": false, "grace_seconds": 30}}),
     ] {
         assert_eq!(kind(action.clone()).to_action(), action);
     }
@@ -272,13 +340,49 @@ async fn starting_takes_a_stop_back_and_is_done_only_when_it_answers() {
     assert_eq!(stage.ledger(), ["start green 142-k7qd-1.step.1"]);
 }
 
+fn deploy(color: &str, version: &str, more: &[(&str, bool)]) -> StepKind {
+    let digest = crate::model::ids::Digest::of(version.as_bytes());
+    let mut settings = json!({"color": color, "version": version, "digest": digest});
+    for (key, value) in more {
+        settings[*key] = json!(value);
+    }
+    kind(json!({"deploy_workload": settings}))
+}
+
+#[tokio::test]
+async fn a_recorded_release_is_started_once_and_is_done_only_when_it_answers_as_itself() {
+    let stage = Stage::new().await;
+    let step = deploy("blue", "v2.4.8", &[]);
+    assert_eq!(stage.standing(&step).await, Standing::NotDone);
+    stage.run(&step).await.unwrap();
+    assert_eq!(stage.standing(&step).await, Standing::Done);
+    stage.run(&step).await.unwrap();
+    assert_eq!(stage.ledger(), ["deploy blue v2.4.8 142-k7qd-1.step.1"]);
+    stage.fake.set_running("blue", false);
+    assert!(matches!(stage.standing(&step).await, Standing::Partly(_)));
+    let lies = deploy("blue", "v2.4.8", &[("runs", false)]);
+    assert_eq!(stage.standing(&lies).await, Standing::Done);
+}
+
+#[tokio::test]
+async fn what_serves_is_replaced_only_where_the_plan_says_in_place() {
+    let stage = Stage::new().await;
+    let error = stage.run(&deploy("green", "v2.4.9", &[])).await.unwrap_err();
+    assert!(error.message.contains("traffic goes to it"), "{error}");
+    assert!(stage.ledger().is_empty());
+    let step = deploy("green", "v2.4.9", &[("in_place", true)]);
+    assert_eq!(step.as_step().title().as_str(), "start v2.4.9 on green, in place");
+    stage.run(&step).await.unwrap();
+    assert_eq!(stage.standing(&step).await, Standing::Done);
+}
+
 #[tokio::test]
 async fn evidence_is_kept_once_and_proved() {
     let stage = Stage::new().await;
     fs::write(stage.dir.path().join("app.log"), "ERROR one\n").unwrap();
     let step = kind(json!({"preserve": {"colors": ["green"]}}));
     assert_eq!(stage.standing(&step).await, Standing::NotDone);
-    assert_eq!(stage.run(&step).await.unwrap().as_str(), "2 files, 1 kB kept");
+    assert_eq!(stage.run(&step).await.unwrap().as_str(), "2 files, 1 kB kept, 1 of them logs");
     assert_eq!(stage.standing(&step).await, Standing::Done);
     // What was kept first is nearer to the failure: a repeat does not replace it.
     fs::write(stage.dir.path().join("app.log"), "rotated\n").unwrap();
@@ -289,13 +393,15 @@ async fn evidence_is_kept_once_and_proved() {
     assert!(matches!(stage.standing(&step).await, Standing::Partly(_)));
 }
 
+mod safety_backup;
+
 #[tokio::test]
 async fn what_could_not_be_kept_is_named_and_holds_nobody_up() {
     let stage = Stage::new().await;
     stage.fake.fail(Operation::Preserve, Error::new(Kind::Denied, "could not read it"));
     let step = kind(json!({"preserve": {"colors": ["green"]}}));
     let note = stage.run(&step).await.unwrap();
-    assert_eq!(note.as_str(), "0 files, 0 kB kept; not kept: green, green");
+    assert_eq!(note.as_str(), "0 files, 0 kB kept, 0 of them logs; not kept: green, green");
 }
 
 #[tokio::test]
@@ -358,7 +464,15 @@ async fn now_ends_every_step_that_waits_and_keeps_the_rest_from_beginning() {
         json!({"drain": {"color": "green", "deadline_seconds": 60}}),
         json!({"stop_workload": {"color": "green"}}),
         json!({"start_workload": {"color": "green"}}),
+        json!({"deploy_workload": {"color": "green", "version": "v2.4.8", "digest": "ab"}}),
         json!({"preserve": {"colors": ["green"]}}),
+        json!({"safety_backup": {"colors": ["green"]}}),
+        json!({"verify_version": {"version": "2.0.5", "prefix": "versions/2.0.5/", "digest": "ab", "registry_url": "http://a/2.0.5"}}),
+        json!({"publish_version": {"version": "2.0.5", "from": "versions/2.0.5/", "to": "current/", "digest": "ab"}}),
+        json!({"publish_version": {"version": "2.0.5", "from": "versions/2.0.5/"}}),
+        json!({"invalidate_edge": {"paths": ["/*"], "within_seconds": 240}}),
+        json!({"verify_served": {"version": "2.0.5", "manifest_url": "http://a/manifest.json", "urls": ["http://a/health"], "within_seconds": 60}}),
+        json!({"release_mobile": {"platform": "android", "version": "2.0.5"}}),
         json!({"command": {"argv": ["true"]}}),
     ] {
         let error = stage.run(&kind(action.clone())).await.unwrap_err();
@@ -431,4 +545,23 @@ async fn what_can_be_typed_by_hand_is_said() {
     assert_eq!(by_hand(json!({"stop_workload": {"color": "green"}})), ["fake stop green".into()]);
     assert_eq!(by_hand(json!({"command": {"argv": ["a", "b c"]}})), ["a 'b c'".into()]);
     assert!(by_hand(json!({"keep_warm": {"color": "green", "seconds": 1}})).is_empty());
+}
+
+#[tokio::test]
+async fn a_wait_for_health_ends_when_it_is_ready_and_says_why_when_its_time_is_over() {
+    let stage = Stage::new().await;
+    let step = |max: u64| {
+        kind(json!({"wait_healthy": {"color": "green", "max_seconds": max, "every_seconds": 0.05}}))
+    };
+    stage.fake.set_ready("green", false);
+    let error = stage.run(&step(1)).await.unwrap_err();
+    let begin = "[ERROR] Services did not become healthy in time: 1 s, ";
+    assert!(error.message.starts_with(begin), "{error}");
+    let ready = async {
+        Clock::real().sleep(Duration::from_millis(300)).await;
+        stage.fake.set_ready("green", true);
+    };
+    let wait = step(20);
+    let (done, ()) = tokio::join!(stage.run(&wait), ready);
+    assert!(done.unwrap().as_str().contains("is ready after"));
 }

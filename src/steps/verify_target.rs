@@ -33,7 +33,7 @@ pub struct VerifyTarget {
     #[serde(default = "yes")]
     pub expect_ready: bool,
     /// When to give up, in seconds (S-11 gives the whole of it 60 s).
-    #[serde(default = "ten")]
+    #[serde(default = "twenty")]
     pub within_seconds: u64,
 }
 
@@ -49,8 +49,8 @@ fn yes() -> bool {
     true
 }
 
-fn ten() -> u64 {
-    10
+fn twenty() -> u64 {
+    20
 }
 
 impl VerifyTarget {

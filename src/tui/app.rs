@@ -1,44 +1,45 @@
-//! The loop: keys, news, seconds and signals in; frames, commands and files out.
+//! What the loop holds and does: news in; frames, commands and files out.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::failure::{Exit, Failure};
-use crate::link::{Answer, Pair};
+use crate::config::Announce;
+use crate::link::Pair;
 use crate::model::entry::Command;
 use crate::model::ids::{CommandId, Time};
 use crate::model::verdict;
 
-use super::feed::{Ends, Feed, LogWish, Person};
+use super::alarm;
+use super::clipboard;
+use super::comfort;
+use super::dialogs::Dialog;
+use super::dialogs::read::Page;
+use super::feed::{Ends, Feed, Person};
 use super::goodbye::Goodbye;
-use super::input::Input;
-use super::keyboard::{self, Stop};
+use super::input::Mouse;
 use super::keymap::Keymap;
+use super::pane::PaneKind;
+use super::replay::{self, Tape};
 use super::screen::{self, Frame};
-use super::state::{Cx, Effect, Msg, Ui};
-use super::terminal::Terminal;
+use super::state::{Copied, Cx, Effect, Msg, Pointed, Ui};
+use super::terminal;
+use super::told::{Told, answered, name};
 use super::update::update;
 use super::view::View;
 use super::widgets::Look;
 use super::words;
-use super::world::World;
-use super::writer::Writer;
-use super::{hangup, suspend};
+use super::world::{LeadStand, World};
 
-/// Frames that no key asked for come at most so often.
-const FRAME: Duration = Duration::from_millis(100);
-/// The clock on the screen.
-const SECOND: Duration = Duration::from_secs(1);
-/// How long the last picture may hold up leaving.
-const LAST: Duration = Duration::from_millis(500);
+/// On a light link ages move so often.
+const LIGHT_AGES: i64 = 5;
 
 /// What the full-screen console is started with.
+#[derive(Clone)]
 pub struct Start {
     /// The engine's place.
     pub pair: Pair,
@@ -50,25 +51,61 @@ pub struct Start {
     pub look: Look,
     /// The keys.
     pub keymap: Keymap,
+    /// What the keymap file did not get.
+    pub problems: Vec<String>,
+    /// What this person wants of a console.
+    pub habits: Habits,
+    /// The past that is shown instead of the present.
+    pub replay: Option<Arc<Tape>>,
+}
+
+/// What a person wants of a console, and what the terminal is.
+#[derive(Clone, Debug, Default)]
+pub struct Habits {
+    /// How a change is announced.
+    pub announce: Announce,
+    /// Whether the mouse is ours from the start.
+    pub mouse: bool,
+    /// Whether tmux stands between.
+    pub tmux: bool,
+}
+
+/// Where a console that was left goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Next {
+    /// Nowhere: the shell has its terminal back.
+    #[default]
+    Shell,
+    /// In line mode.
+    Plain,
+    /// In a console on another environment.
+    Environment(String),
 }
 
 /// Everything the loop holds.
 pub struct App {
     pair: Pair,
-    clock: Clock,
+    pub(super) clock: Clock,
     look: Look,
     keymap: Keymap,
     world: Arc<World>,
-    ui: Ui,
+    pub(super) ui: Ui,
     ends: Ends,
     answers: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
     sent: u64,
     /// Whether the next frame must be drawn whole.
-    whole: bool,
+    pub(super) whole: bool,
+    habits: Habits,
+    /// Bytes for the terminal that are no picture.
+    pub(super) beside: Vec<u8>,
+    /// Where the panes are on the frame that was drawn last.
+    pub(super) places: Vec<(PaneKind, Rect)>,
+    pub(super) next: Next,
+    /// Whether the first truth has come and is not drawn yet.
+    pub(super) first: bool,
+    /// Whether something got worse that is not drawn yet.
+    pub(super) alarm: bool,
 }
-
-/// What became of a command, for the message row.
-type Told = Result<String, String>;
 
 /// What the loop does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,11 +121,22 @@ pub enum Flow {
 impl App {
     /// An app with a feed that runs beside it.
     pub fn new(start: Start, size: (u16, u16)) -> Self {
-        let (feed, mut ends) = Feed::new(start.pair.clone(), start.clock.clone(), &start.person);
-        tokio::spawn(feed.run());
+        let clock = start.clock.clone();
+        let mut ends = if let Some(tape) = start.replay {
+            replay::ends(tape, clock, &start.person)
+        } else {
+            let (feed, ends) = Feed::new(start.pair.clone(), clock, &start.person);
+            tokio::spawn(feed.run());
+            ends
+        };
         let world = Arc::clone(&ends.world.borrow_and_update());
+        let mut ui = Ui::new(&world, size);
+        for problem in start.problems {
+            ui.say(format!("a key was not taken: {problem}"), true, start.clock.now());
+        }
+        ui.mouse = start.habits.mouse;
         Self {
-            ui: Ui::new(&world, size),
+            ui,
             world,
             pair: start.pair,
             clock: start.clock,
@@ -98,6 +146,12 @@ impl App {
             answers: mpsc::channel(16),
             sent: 0,
             whole: false,
+            beside: if start.habits.mouse { terminal::MOUSE_ON.to_vec() } else { Vec::new() },
+            habits: start.habits,
+            places: Vec::new(),
+            next: Next::Shell,
+            first: false,
+            alarm: false,
         }
     }
 
@@ -133,15 +187,27 @@ impl App {
                     return Flow::Leave;
                 }
                 let first = self.world.situation.seq == 0;
-                self.world = Arc::clone(&self.ends.world.borrow_and_update());
+                let new = Arc::clone(&self.ends.world.borrow_and_update());
+                self.alarm |= alarm::got_worse(&self.world.situation, &new.situation);
+                self.world = new;
                 if first && self.world.situation.seq > 0 {
                     // The first truth: the screen opens where the environment is.
-                    let (size, messages) = (self.ui.size, std::mem::take(&mut self.ui.messages));
-                    self.ui = Ui { messages, ..Ui::new(&self.world, size) };
+                    let old = self.ui.clone();
+                    let fresh = Ui::new(&self.world, old.size);
+                    let (messages, light) = (old.messages, old.light);
+                    self.ui =
+                        Ui { messages, light, mouse: old.mouse, line: old.line, ..fresh };
+                    self.first = true;
+                    self.brief();
                 }
                 self.take(Msg::Changed, None)
             }
         }
+    }
+
+    /// Puts away what is open over the body.
+    pub fn put_away(&mut self) {
+        self.ui.dialog = None;
     }
 
     /// Takes one thing that happened; `frame` is what an export would write.
@@ -156,6 +222,29 @@ impl App {
                 Effect::Leave => flow = Flow::Leave,
                 Effect::Export => self.export(frame),
                 Effect::Redraw => self.whole = true,
+                Effect::Replay(control) => {
+                    // A key that is held down is faster than anyone looks: what is too much goes.
+                    let controls = self.ends.controls.as_ref();
+                    controls.map(|controls| controls.try_send(control));
+                }
+                Effect::Copy(what) => self.copy(what),
+                Effect::Announce(text) => {
+                    let bytes =
+                        clipboard::announcement(self.habits.announce, &text, self.habits.tmux);
+                    self.beside.extend(bytes);
+                }
+                Effect::Mouse(on) => {
+                    let bytes = if on { terminal::MOUSE_ON } else { terminal::MOUSE_OFF };
+                    self.beside.extend_from_slice(bytes);
+                }
+                Effect::Switch(name) => {
+                    self.next = Next::Environment(name);
+                    flow = Flow::Leave;
+                }
+                Effect::Plain => {
+                    self.next = Next::Plain;
+                    flow = Flow::Leave;
+                }
             }
         }
         self.wish();
@@ -165,21 +254,85 @@ impl App {
     /// What is shown now.
     pub fn frame(&self) -> Frame {
         super::diagnostics::collect();
-        let now = self.clock.now();
+        self.viewed(screen::draw)
+    }
+
+    /// Gives what is drawn from to `draw`.
+    fn viewed<T>(&self, draw: impl FnOnce(&View<'_>) -> T) -> T {
+        let clock = self.clock.now();
+        // On a light link every age stands still for a while: each costs bytes.
+        let into = if self.ui.light.on() { clock.timestamp() % LIGHT_AGES } else { 0 };
         let world = &*self.world;
-        let verdict = verdict::lines(&world.situation, world.live.as_ref(), &world.readings, now);
-        screen::draw(&View {
+        let (now, clock) = match &world.replay {
+            Some(replay) => (replay.now(clock), replay.now(clock)),
+            None => (clock - chrono::Duration::seconds(into), clock),
+        };
+        let mut verdict =
+            verdict::lines(&world.situation, world.live.as_ref(), &world.readings, now);
+        verdict.next = self.keymap.in_force(&verdict.next);
+        draw(&View {
             world,
             ui: &self.ui,
             keymap: &self.keymap,
             look: &self.look,
             verdict: &verdict,
             now,
+            clock,
         })
+    }
+
+    /// Takes the mouse to the pane under it.
+    pub(super) fn pointed(&mut self, mouse: Mouse) -> Flow {
+        let under = |(_, place): &&(PaneKind, Rect)| place.contains(mouse.at.into());
+        let pane = self.places.iter().find(under).map(|(pane, _)| *pane);
+        self.take(Msg::Pointed(Pointed { pane, wheel: mouse.wheel }), None)
+    }
+
+    /// Puts text into the clipboard of the person's terminal, or into a file where it is too much.
+    fn copy(&mut self, what: Copied) {
+        let text = self.viewed(|view| comfort::copied(view, what));
+        let now = self.clock.now();
+        if text.trim().is_empty() {
+            self.ui.say("nothing is here to copy", false, now);
+            return;
+        }
+        let lines = words::count(text.lines().count(), "line");
+        if let Some(bytes) = clipboard::copy(&text, self.habits.tmux) {
+            self.beside.extend(bytes);
+            let size = text.len();
+            let said = format!("{lines} copied ({size} bytes), if your terminal takes OSC 52");
+            self.ui.say(said, false, now);
+        } else {
+            let said = self.file("copy", &text, now);
+            let (said, error) = match said {
+                Ok(path) => (format!("too much for a clipboard: {lines} are in {path}"), false),
+                Err(why) => (why, true),
+            };
+            self.ui.say(said, error, now);
+        }
+    }
+
+    /// Writes text to a file in the state folder, for this user alone.
+    fn file(&self, name: &str, text: &str, now: Time) -> Result<String, String> {
+        let path = self.pair.state.join(format!("{name}-{}.txt", now.format("%Y%m%d-%H%M%S")));
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+        match written {
+            Ok(()) => Ok(path.display().to_string()),
+            Err(why) => Err(format!("could not write {}: {why}", path.display())),
+        }
     }
 
     /// The last words.
     pub fn goodbye(&self) -> Goodbye {
+        if let Some(replay) = &self.world.replay {
+            return Goodbye::of_replay(&replay.name(), &self.pair.state);
+        }
         let alive = self.ends.client.borrow().is_some();
         let engine = self.world.situation.engine.as_ref();
         Goodbye::of(
@@ -189,15 +342,27 @@ impl App {
         )
     }
 
-    /// Tells the feed how far back the log pane looks.
-    fn wish(&self) {
-        let rows = (self.ui.logs.back + usize::from(self.ui.size.1) * 2).clamp(100, 5_000);
-        let wish = LogWish { least: self.ui.logs.least, rows };
-        self.ends.wish.send_if_modified(|held| {
-            let other = *held != wish;
-            *held = wish;
-            other
-        });
+    /// Whoever comes second, while something is open, reads first what the others know.
+    fn brief(&mut self) {
+        if let Some(replay) = &self.world.replay {
+            let said = format!("replay of {}: {}", replay.name(), replay::KEYS);
+            self.ui.say(said, false, self.clock.now());
+            return;
+        }
+        let situation = &self.world.situation;
+        let open = situation.incident.is_some() || situation.open_run().is_some();
+        if open && matches!(self.world.lead(), LeadStand::Other(..)) {
+            self.ui.open(Dialog::Read(Page::Brief, 0), self.clock.now());
+        }
+    }
+
+    /// Tells the reader of the logs what was asked of it.
+    fn wish(&mut self) {
+        for ask in super::logs::moves::asks(&mut self.ui) {
+            if let Some(logs) = &self.ends.logs {
+                logs.ask(ask);
+            }
+        }
     }
 
     /// Sends beside the loop: an answer may take its time, keys may not.
@@ -224,173 +389,11 @@ impl App {
         let now = self.clock.now();
         let owned = if frame.is_none() { Some(self.frame()) } else { None };
         let Some(frame) = frame.or(owned.as_ref()) else { return };
-        let path = self.pair.state.join(format!("screen-{}.txt", now.format("%Y%m%d-%H%M%S")));
         let text = format!("{}Z\n{}", now.format("%Y-%m-%d %H:%M:%S"), screen::text(frame));
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()));
-        match written {
-            Ok(()) => self.ui.say(format!("this screen is in {}", path.display()), false, now),
-            Err(why) => {
-                let text = format!("could not write {}: {why}", path.display());
-                self.ui.say(text, true, now);
-            }
-        }
-    }
-}
-
-fn answered(answer: Result<Answer, crate::link::Error>, what: &str) -> Told {
-    match answer {
-        Ok(Answer::Accepted { .. }) => Ok(format!("{what}: accepted")),
-        Ok(Answer::Refused { why, hint }) => Err(format!("{what} refused: {why}; {hint}")),
-        Err(why) => Err(format!("{what}: {why}; look at the timeline before trying again")),
-    }
-}
-
-/// What a command is called in the message row.
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Plan { .. } => "plan",
-        Command::Approve { .. } => "rollback",
-        Command::Answer { .. } => "answer",
-        Command::Retry { .. } => "retry",
-        Command::Skip { .. } => "skip",
-        Command::MarkDone { .. } => "done by hand",
-        Command::Resume { .. } => "resume",
-        Command::Abort { .. } => "abort",
-        Command::Pause => "pause",
-        Command::Note { .. } => "note",
-        Command::TakeLead { .. } => "take the lead",
-        Command::Detach => "detach",
-        Command::EndWatch { .. } => "end watch",
-        Command::Close => "close",
-    }
-}
-
-/// The signals that the loop hears.
-struct Signals {
-    resized: Signal,
-    ended: Signal,
-    hung_up: Signal,
-    continued: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            resized: signal(SignalKind::window_change())?,
-            ended: signal(SignalKind::terminate())?,
-            hung_up: signal(SignalKind::hangup())?,
-            continued: signal(suspend::continued())?,
-        })
-    }
-}
-
-/// The full-screen console, until it is left.
-pub async fn full_screen(start: Start) -> Result<Goodbye, Failure> {
-    let failed = |why: std::io::Error| {
-        Failure::new(Exit::Unknown, format!("could not take the terminal over: {why}"))
-            .hint("use the line mode: backout attach --plain")
-    };
-    let mut signals = Signals::listen().map_err(failed)?;
-    let terminal = Terminal::take().map_err(failed)?;
-    let stop = Stop::new().map_err(failed)?;
-    let tty = || {
-        use std::os::fd::AsFd as _;
-        std::io::stdin().as_fd().try_clone_to_owned()
-    };
-    hangup::watch(tty().map_err(failed)?, stop.clone()).map_err(failed)?;
-    let keys = keyboard::read(tty().map_err(failed)?, stop.clone()).map_err(failed)?;
-    let writer = Writer::start(terminal.output().map_err(failed)?).map_err(failed)?;
-    super::diagnostics::listen();
-    let mut app = App::new(start, terminal.size());
-    run(&mut app, &terminal, &writer, keys, &mut signals).await;
-    stop.give();
-    terminal.leave(writer.hold(LAST));
-    Ok(app.goodbye())
-}
-
-async fn run(
-    app: &mut App,
-    terminal: &Terminal,
-    writer: &Writer,
-    mut keys: mpsc::Receiver<Input>,
-    signals: &mut Signals,
-) {
-    let clock = app.clock.clone();
-    let mut suspended: Option<Time> = None;
-    let mut drawn: Option<Time> = None;
-    let mut dirty = true;
-    loop {
-        let now = clock.now();
-        let since = drawn.map_or(FRAME, |at| words::since(at, now));
-        if dirty && since >= FRAME && suspended.is_none() {
-            writer.show(app.frame());
-            drawn = Some(now);
-            dirty = false;
-        }
-        let into_second =
-            Duration::from_nanos(u64::from(now.timestamp_subsec_nanos()) % 1_000_000_000);
-        let tick = SECOND.saturating_sub(into_second) + Duration::from_millis(2);
-        let wait =
-            if dirty && suspended.is_none() { FRAME.saturating_sub(since).min(tick) } else { tick };
-        let mut key = false;
-        let flow = tokio::select! {
-            biased;
-            _ = signals.ended.recv() => Flow::Leave,
-            _ = signals.hung_up.recv() => Flow::Leave,
-            _ = signals.continued.recv() => {
-                let away = suspended.take().map(|at| words::since(at, clock.now()));
-                if terminal.enter().is_err() {
-                    return;
-                }
-                writer.go_on();
-                let (width, height) = terminal.size();
-                app.take(Msg::Resized(width, height), None);
-                key = true;
-                app.take(Msg::Resumed(away.unwrap_or_default()), None)
-            }
-            input = keys.recv() => match input {
-                Some(input) => {
-                    key = true;
-                    app.take(Msg::Input(input), None)
-                }
-                None => Flow::Leave,
-            },
-            _ = signals.resized.recv() => {
-                let (width, height) = terminal.size();
-                app.take(Msg::Resized(width, height), None)
-            }
-            flow = app.news() => flow,
-            () = clock.sleep(wait) => app.take(Msg::Tick, None),
+        let (said, error) = match self.file("screen", &text, now) {
+            Ok(path) => (format!("this screen is in {path}"), false),
+            Err(why) => (why, true),
         };
-        dirty = true;
-        if std::mem::take(&mut app.whole) {
-            writer.redraw();
-        }
-        if key && suspended.is_none() {
-            // A key is answered at once, whatever was drawn last.
-            drawn = None;
-        }
-        match flow {
-            Flow::On => {}
-            Flow::Leave => return,
-            Flow::Suspend => {
-                let drained = writer.hold(LAST);
-                terminal.leave(drained);
-                suspended = Some(clock.now());
-                if suspend::stop_group().is_err() {
-                    suspended = None;
-                    if terminal.enter().is_err() {
-                        return;
-                    }
-                    writer.go_on();
-                }
-            }
-        }
+        self.ui.say(said, error, now);
     }
 }

@@ -1,11 +1,11 @@
 //! The rows that are always there: who and where, the stages, the verdict, messages, keys.
 
 use crate::model::ids::incident_name;
-use crate::model::incident::RunState;
 use crate::model::severity::Severity;
 use crate::text;
 
 use super::action::Action;
+use super::chips;
 use super::offers;
 use super::panes::{checks, steps};
 use super::screen;
@@ -14,7 +14,7 @@ use super::theme::Role;
 use super::view::View;
 use super::widgets::Row;
 use super::words;
-use super::world::{LeadStand, LinkState};
+use super::world::LinkState;
 
 /// `!PROD!`, reversed: the left end of everything.
 pub fn badge(view: &View<'_>) -> Row {
@@ -33,57 +33,17 @@ pub fn badge(view: &View<'_>) -> Row {
 
 /// Environment, incident, severity, state of the run, lead, freshness, clock.
 pub fn identity(view: &View<'_>, width: usize) -> Row {
-    let world = view.world;
-    let situation = &world.situation;
+    let situation = &view.world.situation;
     let (role, fresh) = freshness(view);
-    let right = Row::of(role, fresh).put(Role::Base, format!("  {}Z ", words::hour(view.now)));
+    let right = Row::of(role, fresh).put(Role::Base, format!("  {}Z ", words::hour(view.clock)));
     let mut row = Row::of(Role::Base, " ");
     row.parts.extend(badge(view).parts);
     let name =
         if situation.environment().is_empty() { "no engine yet" } else { situation.environment() };
     row = row.put(Role::Title, format!(" {name} "));
-    // Where there is little room, what a person must know comes first; nothing is cut in half.
-    let mut parts = Vec::new();
-    let run = world.run_state().filter(|_| situation.open_run().is_some());
-    if let Some(state) = run {
-        let role = match state {
-            RunState::WaitingForYou | RunState::Aborting => Role::Danger,
-            RunState::Paused => Role::Warn,
-            RunState::Running | RunState::Watching | RunState::Stable | RunState::Closed => {
-                Role::Progress
-            }
-        };
-        parts.push((role, state.label().to_owned(), 0));
-    }
-    if let Some(incident) = &situation.incident {
-        parts.push((Role::Base, incident_name(incident.id), 1));
-        if run.is_none() {
-            let open = words::clock(words::since(incident.opened_at, view.now));
-            parts.push((Role::Base, format!("T+{open}"), 3));
-        }
-    }
-    if let Some(assessment) = &situation.assessment
-        && assessment.severity > Severity::None
-    {
-        let role = if assessment.severity >= Severity::High { Role::Fail } else { Role::Warn };
-        parts.push((role, assessment.severity.label().to_owned(), 2));
-    }
-    parts.push((Role::Base, lead(view, width >= 100), 4));
-    if !situation.leftovers.is_empty() {
-        parts.push((Role::Warn, format!("LEFT {}", situation.leftovers.len()), 5));
-    }
-    let mut room = width.saturating_sub(row.width() + right.width() + 1);
-    let mut fitting = Vec::new();
-    parts.retain(|(_, text, _)| !text.is_empty());
-    parts.sort_by_key(|(.., rank)| *rank);
-    for (role, text, _) in parts {
-        if text::width(&text) < room {
-            room -= text::width(&text) + 1;
-            fitting.push((role, text));
-        }
-    }
-    for (role, text) in fitting {
-        row = row.put(Role::Base, " ").put(role, text);
+    let room = width.saturating_sub(row.width() + right.width() + 1);
+    for chip in chips::fitting(view, width, room) {
+        row = row.put(Role::Base, " ").put(chip.role, chip.text);
     }
     join(row, right, width)
 }
@@ -98,35 +58,12 @@ fn join(left: Row, right: Row, width: usize) -> Row {
     row
 }
 
-fn lead(view: &View<'_>, wide: bool) -> String {
-    let clients = view.world.live.as_ref().map(|live| live.clients.as_slice());
-    let others = clients.unwrap_or_default();
-    let more = match others.len() {
-        0 | 1 => String::new(),
-        count if !wide => format!(" +{}", count - 1),
-        count => {
-            let names: Vec<&str> = others
-                .iter()
-                .filter(|client| !client.lead)
-                .map(|client| client.name.as_str())
-                .collect();
-            format!(" +{} ({})", count - 1, names.join(", "))
-        }
-    };
-    let who = match view.world.lead() {
-        LeadStand::Mine(_) => "LEAD you".to_owned(),
-        LeadStand::Nobody => String::new(),
-        LeadStand::Other(name, None) => format!("LEAD {name}"),
-        LeadStand::Other(name, Some(lost)) => {
-            let gone = words::age(words::since(lost, view.now));
-            format!("LEAD {name} (gone {gone})")
-        }
-    };
-    if who.is_empty() { String::new() } else { format!("{who}{more}") }
-}
-
 /// How old the engine's last word is.
 fn freshness(view: &View<'_>) -> (Role, String) {
+    if let Some(replay) = &view.world.replay {
+        let (place, all) = replay.place;
+        return (Role::Info, format!("entry {place}/{all}"));
+    }
     match (&view.world.link.state, view.world.heartbeat(view.now)) {
         (LinkState::Orphaned { .. }, _) => (Role::Fail, "ORPHANED".to_owned()),
         (LinkState::JournalLost { .. }, _) => (Role::Fail, "JOURNAL LOST".to_owned()),
@@ -251,7 +188,7 @@ pub fn banner(view: &View<'_>, width: usize) -> Option<Row> {
     let lost = |since| words::clock(words::since(since, view.now));
     let text = match &view.world.link.state {
         LinkState::JournalLost { since, .. } => format!(
-            " JOURNAL LOST {} - as of {as_of}Z, actions are off, a run goes on elsewhere",
+            " JOURNAL LOST {} - as of {as_of}Z, nothing is begun until it is back",
             lost(*since)
         ),
         LinkState::Orphaned { since, command } => {

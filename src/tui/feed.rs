@@ -8,34 +8,32 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
-use crate::journal::spool::{LogSeverity, Query, SpoolReader};
-use crate::journal::{Reader, Samples};
-use crate::link::{self, Client, ClientKind, Down, FromEngine, Hello, Pair};
-use crate::model::ids::{Seq, Time};
+use crate::journal::{Place, Reader, Samples};
+use crate::link::{Client, ClientKind, FromEngine, Hello, Pair};
+use crate::model::ids::{Epoch, Seq, Time};
 use crate::text::SafeText;
 
-use super::lock;
-use super::state::Least;
+use super::logs::reader::{self, Asker, Pace, Published};
+use super::past::{self, Past};
+use super::settings::Settings;
 use super::words;
-use super::world::{Link, LinkState, LogPage, LogRow, World};
+use super::world::{Link, LinkState, LogPage, World};
 
-/// What the screen wants of the logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogWish {
-    /// The least severity.
-    pub least: Least,
-    /// How many rows from the end.
-    pub rows: usize,
-}
+mod line;
+mod news;
 
-/// Reads at most so often, however often the engine says that something changed.
+use news::News;
+
+/// Reads the journal at most so often, however often the engine says that something changed.
 const EASE: Duration = Duration::from_millis(100);
+/// Values without a change of state are read at most so often.
+const VALUES: Duration = Duration::from_millis(600);
+/// The same during a run.
+const VALUES_OF_RUN: Duration = Duration::from_millis(200);
+/// The journal is looked at so often though nobody tells of an entry: it may be gone.
+const LOOK: Duration = Duration::from_secs(5);
 /// Between two tries to find the engine again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
-/// A lock that is free for so long has no engine behind it.
-const ORPHANED_AFTER: Duration = Duration::from_secs(2);
-/// Between two tries to start a pair.
-const START_AGAIN: Duration = Duration::from_secs(5);
 /// Entries read at once.
 const PAGE: u32 = 500;
 
@@ -44,30 +42,49 @@ const PAGE: u32 = 500;
 pub struct Person {
     /// As claimed.
     pub name: String,
+    /// As the engine knows it.
+    pub uid: u32,
     /// As claimed.
     pub ssh: Option<String>,
     /// Why it only looks, when so.
     pub observer: Option<String>,
+    /// What this person has set.
+    pub settings: Arc<Settings>,
+    /// The environments that are configured here.
+    pub environments: Vec<String>,
+    /// The guided procedures.
+    pub guides: Arc<Vec<crate::model::guide::Guide>>,
+    /// Where the journal is.
+    pub journal: Place,
 }
 
 /// The reading side of the console.
 pub struct Feed {
     pair: Pair,
+    journal: Place,
     clock: Clock,
     hello: Hello,
     observer: bool,
     world: World,
     reader: Option<Reader>,
     samples: Option<Samples>,
-    spool: Option<SpoolReader>,
+    logs: Option<Published>,
     line: Option<mpsc::Receiver<FromEngine>>,
+    /// The last entry that the engine told of.
+    told: Option<Seq>,
+    /// When the journal and the samples were read last.
+    looked: Option<Time>,
+    sampled: Option<Time>,
+    /// Whether there are values that were not read.
+    values: bool,
+    /// The process and the epoch of an engine that is not logged yet.
+    greeted: Option<(u32, Epoch)>,
     lost: Option<Time>,
     free: Option<Time>,
     started: Option<Time>,
-    lines_in: Option<(Time, u64)>,
+    past: Past,
     published: watch::Sender<Arc<World>>,
     clients: watch::Sender<Option<Client>>,
-    wish: watch::Receiver<LogWish>,
 }
 
 /// The ends of a feed that the loop holds.
@@ -76,8 +93,10 @@ pub struct Ends {
     pub world: watch::Receiver<Arc<World>>,
     /// The line to the engine, while it stands.
     pub client: watch::Receiver<Option<Client>>,
-    /// What is wanted of the logs.
-    pub wish: watch::Sender<LogWish>,
+    /// Where log lines are asked for, when they can be read.
+    pub logs: Option<Asker>,
+    /// Where a replay is told what to do; nothing where the present is shown.
+    pub controls: Option<mpsc::Sender<super::replay::Control>>,
 }
 
 impl Feed {
@@ -86,125 +105,169 @@ impl Feed {
         let observer = person.observer.is_some();
         let kind = if observer { ClientKind::Observer } else { ClientKind::Console };
         let link = Link {
-            uid: rustix::process::getuid().as_raw(),
+            uid: person.uid,
             name: SafeText::new(&person.name),
             observer: person.observer.clone(),
             ..Link::default()
         };
-        let world = World { link, ..World::default() };
+        let environments = person.environments.clone();
+        let settings = person.settings.clone();
+        let guides = Arc::clone(&person.guides);
+        let world = World { link, settings, environments, guides, ..World::default() };
         let (published, received) = watch::channel(Arc::new(world.clone()));
         let (clients, client) = watch::channel(None);
-        let (wishes, wish) = watch::channel(LogWish { least: Least::All, rows: 100 });
+        let logs = reader::spool(pair.state.join("spool"), Pace::PANE, clock.clone());
+        let (asker, logs) = match logs {
+            Ok((asker, logs)) => (Some(asker), Some(logs)),
+            Err(why) => {
+                tracing::warn!("no logs are shown: {why}");
+                (None, None)
+            }
+        };
         let feed = Self {
             hello: Hello::new(kind, person.name.clone(), person.ssh.clone()),
             pair,
+            journal: person.journal.clone(),
             clock,
             observer,
             world,
             reader: None,
             samples: None,
-            spool: None,
+            logs,
             line: None,
+            told: None,
+            looked: None,
+            sampled: None,
+            values: false,
+            greeted: None,
             lost: None,
             free: None,
             started: None,
-            lines_in: None,
+            past: Past::default(),
             published,
             clients,
-            wish,
         };
-        (feed, Ends { world: received, client, wish: wishes })
+        (feed, Ends { world: received, client, logs: asker, controls: None })
     }
 
     /// Runs until the loop has dropped its ends.
     pub async fn run(mut self) {
+        let mut news = News::Engine;
         loop {
             if self.line.is_none() {
                 self.connect().await;
             }
-            self.refresh().await;
-            let last = self.clock.now();
+            match news {
+                News::Engine => self.refresh().await,
+                // Values that wait come with the lines: one drawing for both.
+                News::Logs if self.values => self.refresh().await,
+                // Lines that come are no reason to read the journal.
+                News::Logs | News::Gone => {}
+            }
+            self.logs();
             if self.published.send(Arc::new(self.world.clone())).is_err() {
                 return;
             }
-            if !self.news().await {
+            news = self.news().await;
+            if news == News::Gone {
                 return;
             }
-            let age = words::since(last, self.clock.now());
+            // The first line that is logged looks for time zones: no picture waits for that.
+            if let Some((pid, epoch)) = self.greeted.take() {
+                tracing::info!(pid, epoch, "attached to the engine");
+            }
+            // Lines and values have their own pace: they keep no entry waiting.
+            let last = self.looked.filter(|_| news == News::Engine && !self.is_read());
+            let age = last.map_or(EASE, |at| words::since(at, self.clock.now()));
             if age < EASE {
                 self.clock.sleep(EASE.saturating_sub(age)).await;
             }
         }
     }
 
-    /// Waits for something new; false when the console is gone.
-    async fn news(&mut self) -> bool {
-        let Some(line) = &mut self.line else {
-            self.clock.sleep(TRY_AGAIN).await;
-            return !self.published.is_closed();
+    /// Waits for something new. Values alone are not taken each time that they come.
+    async fn news(&mut self) -> News {
+        loop {
+            let every = match self.world.situation.open_run() {
+                Some(_) => VALUES_OF_RUN,
+                None => VALUES,
+            };
+            let age = self.sampled.map_or(every, |at| words::since(at, self.clock.now()));
+            let values = self.values.then(|| every.saturating_sub(age));
+            if let Some(news) = self.said(values).await {
+                return news;
+            }
+        }
+    }
+
+    /// Waits for something new, and at most for `values` when there are some; nothing when values
+    /// came.
+    async fn said(&mut self, values: Option<Duration>) -> Option<News> {
+        let alone = self.line.is_none();
+        let line = self.line.as_mut();
+        let said = async {
+            match line {
+                Some(line) => line.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let logs = self.logs.as_mut();
+        let lines = async {
+            let Some(logs) = logs else { return std::future::pending().await };
+            if logs.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        // An engine that waits for its journal's server says nothing: that is found by looking.
+        let age = self.looked.map_or(LOOK, |at| words::since(at, self.clock.now()));
+        let look = self.journal.is_shared().then(|| LOOK.saturating_sub(age));
+        let again = async {
+            if alone {
+                self.clock.sleep(TRY_AGAIN).await;
+            } else if let Some(span) = look {
+                self.clock.sleep(span).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        let clock = self.clock.clone();
+        let ripe = async {
+            match values {
+                Some(span) => clock.sleep(span).await,
+                None => std::future::pending().await,
+            }
         };
         tokio::select! {
-            said = line.recv() => match said {
-                Some(FromEngine::Changed { .. } | FromEngine::Answer { .. } | FromEngine::Welcome(_)) => {}
+            said = said => match said {
+                Some(FromEngine::Changed { seq, .. }) => {
+                    self.told = Some(seq);
+                    if self.is_read() {
+                        self.values = true;
+                        return None;
+                    }
+                }
+                Some(FromEngine::Answer { .. } | FromEngine::Welcome(_)) => {}
                 Some(FromEngine::Bye { .. }) | None => self.lose(),
             },
-            changed = self.wish.changed() => return changed.is_ok(),
-            () = self.published.closed() => return false,
+            () = lines => return Some(News::Logs),
+            () = again => {}
+            () = ripe => {}
+            () = self.published.closed() => return Some(News::Gone),
         }
-        true
+        Some(News::Engine)
     }
 
-    fn lose(&mut self) {
-        tracing::warn!("the line to the engine is gone");
-        self.line = None;
-        self.clients.send_replace(None);
-        self.lost = Some(self.clock.now());
-        self.free = None;
-    }
-
-    async fn connect(&mut self) {
-        let connected = Client::connect(&self.pair.socket, self.hello.clone(), &self.clock).await;
-        if let Ok((client, welcome, line)) = connected {
-            tracing::info!(pid = welcome.pid, epoch = welcome.epoch, "attached to the engine");
-            self.world.link.state = LinkState::Live;
-            self.world.link.foreign = welcome.read_only.then(|| welcome.version.clone());
-            self.line = Some(line);
-            self.lost = None;
-            self.free = None;
-            self.clients.send_replace(Some(client));
-            return;
-        }
-        let now = self.clock.now();
-        let lost = *self.lost.get_or_insert(now);
-        if lock::is_free(&self.pair.state) {
-            self.free.get_or_insert(now);
-        } else {
-            self.free = None;
-        }
-        let orphaned = self.free.filter(|free| words::since(*free, now) >= ORPHANED_AFTER);
-        self.world.link.state = match orphaned {
-            Some(since) => LinkState::Orphaned {
-                since,
-                command: Down::read(&self.pair.state).map(|down| down.command.to_string()),
-            },
-            None if self.world.situation.seq == 0 => LinkState::Connecting,
-            None => LinkState::Lost { since: lost },
-        };
-        self.start(orphaned.is_some(), now).await;
-    }
-
-    /// Starts a pair where none is, unless a keeper gave up: then a person decides.
-    async fn start(&mut self, orphaned: bool, now: Time) {
-        let due = self.started.is_none_or(|at| words::since(at, now) >= START_AGAIN);
-        if orphaned && due && !self.observer && Down::read(&self.pair.state).is_none() {
-            self.started = Some(now);
-            // A failure shows as ORPHANED, which is what it is.
-            link::ensure(&self.pair, &self.clock).await.ok();
-        }
+    /// Whether all that the engine told of was read, not too long ago.
+    fn is_read(&self) -> bool {
+        let lately = |at| words::since(at, self.clock.now()) < LOOK;
+        self.reader.is_some()
+            && self.looked.is_some_and(lately)
+            && self.told.is_some_and(|seq| seq <= self.world.situation.seq)
     }
 
     async fn refresh(&mut self) {
-        match self.entries().await {
+        let entries = if self.is_read() { Ok(()) } else { self.entries().await };
+        match entries {
             Ok(()) => {}
             Err(why) => {
                 tracing::warn!("the journal cannot be read: {why}");
@@ -227,14 +290,13 @@ impl Feed {
             self.world.link.state = LinkState::Live;
         }
         self.samples().await;
-        self.logs().await;
     }
 
     async fn entries(&mut self) -> Result<(), String> {
         let mut reader = if let Some(reader) = self.reader.take() {
             reader
         } else {
-            let mut reader = Reader::open(&self.pair.state).await.map_err(|why| why.to_string())?;
+            let mut reader = Reader::open(&self.journal).await.map_err(|why| why.to_string())?;
             self.world.situation = reader.situation().await.map_err(|why| why.to_string())?;
             reader
         };
@@ -249,6 +311,7 @@ impl Feed {
             }
         }
         self.reader = Some(reader);
+        self.looked = Some(self.clock.now());
         Ok(())
     }
 
@@ -256,78 +319,41 @@ impl Feed {
     async fn samples(&mut self) {
         if self.samples.is_none() {
             self.samples = Samples::read(&self.pair.state).await.ok();
+            self.past = Past::default();
         }
+        self.values = false;
         let Some(samples) = &mut self.samples else { return };
-        let (Ok(live), Ok(latest)) = (samples.live().await, samples.latest().await) else {
+        let now = self.clock.now();
+        // The first picture does not wait for the past.
+        let known = self.published.borrow().situation.seq > 0;
+        let most = if known { past::MOST } else { 0 };
+        let Ok(news) = self.past.read(samples, most, now).await else {
+            // The file may have been begun anew: its rows count from one again.
             self.samples = None;
             return;
         };
-        self.world.live = live.or(self.world.live.take());
-        for (check, reading) in &latest {
+        self.sampled = Some(now).filter(|_| known);
+        self.world.live = news.live.or(self.world.live.take());
+        for (check, reading) in &news.latest {
             let before = self.world.readings.get(check).filter(|before| before.at < reading.at);
             if let Some(before) = before {
                 let gap = words::since(before.at, reading.at);
                 self.world.pace.insert(check.clone(), gap);
             }
         }
-        self.world.readings = latest;
+        self.world.readings = news.latest;
+        if known {
+            self.past.take((news.row, news.readings), &mut self.world, now);
+        }
     }
 
-    /// The page is read from files, which may be slow: not on this thread.
-    async fn logs(&mut self) {
-        let wish = *self.wish.borrow_and_update();
-        let folder = self.pair.state.join("spool");
-        let spool = self.spool.take();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut spool = match spool {
-                Some(spool) => spool,
-                None => SpoolReader::open(&folder).ok()?,
-            };
-            spool.refresh().ok()?;
-            let query = Query {
-                min_severity: match wish.least {
-                    Least::All => LogSeverity::Debug,
-                    Least::Warn => LogSeverity::Warn,
-                    Least::Error => LogSeverity::Error,
-                },
-                rows: wish.rows,
-                ..Query::default()
-            };
-            let page = spool.page(&query).ok()?;
-            let counters = spool.counters();
-            Some((spool, page, counters))
-        });
-        let Ok(Some((spool, page, counters))) = reading.await else { return };
-        self.spool = Some(spool);
-        let now = self.clock.now();
-        let mut per_second = self.world.logs.per_second;
-        if let Some((at, before)) = self.lines_in {
-            let span = words::since(at, now).as_secs_f64();
-            if span >= 1.0 {
-                let more = counters.in_total.saturating_sub(before);
-                #[expect(clippy::cast_precision_loss, reason = "a rate is shown with two digits")]
-                let rate = more as f64 / span;
-                per_second = rate;
-                self.lines_in = Some((now, counters.in_total));
-            }
-        } else {
-            self.lines_in = Some((now, counters.in_total));
-        }
+    /// The newest page of lines, read by a thread of its own.
+    fn logs(&mut self) {
+        let Some(logs) = &mut self.logs else { return };
         let dropped = self.world.live.as_ref().map_or(0, |live| live.dropped.values().sum());
-        let lines = page.lines.into_iter().map(|line| LogRow {
-            at: line.at,
-            source: SafeText::new(&line.source),
-            severity: if line.gap { 'W' } else { line.severity.letter() },
-            text: line.text,
-            folded: line.folded,
-        });
-        self.world.logs = LogPage {
-            lines: lines.collect(),
-            sources: counters.sources.len(),
-            per_second,
-            hidden: page.hidden,
-            dropped,
-            more_above: page.more_above,
-        };
+        match &**logs.borrow_and_update() {
+            Ok(page) => self.world.logs = LogPage { dropped, ..page.clone() },
+            Err(why) => self.world.logs.found = Some(why.clone()),
+        }
     }
 }

@@ -2,6 +2,65 @@
 
 use ratatui::buffer::Buffer;
 
+/// How curves are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plot {
+    /// `.`, `:` and `|`.
+    Ascii,
+    /// Block eighths.
+    Blocks,
+    /// Two columns and four rows of dots a cell; many fonts and readers do not have them, so they
+    /// must be asked for.
+    Braille,
+}
+
+impl Plot {
+    /// The sign of one cell: `values` are the one or two columns in it, `row` counts from the
+    /// bottom. A blank for what is not known, and above the curve.
+    pub fn sign(self, values: &[Option<f64>], top: f64, (row, rows): (usize, usize)) -> char {
+        let steps = match self {
+            Self::Ascii => 3,
+            Self::Blocks => 8,
+            Self::Braille => 4,
+        };
+        let filled = |value: &Option<f64>| -> usize {
+            let Some(value) = value else { return 0 };
+            // What was measured as nothing still leaves a trace; only what was not does not.
+            let all = super::widgets::parts(value / top, steps * rows).max(1);
+            all.saturating_sub(row * steps).min(steps)
+        };
+        match (self, values) {
+            (Self::Braille, [left, right, ..]) => dots(filled(left), filled(right)),
+            (Self::Braille, [left]) => dots(filled(left), 0),
+            (Self::Ascii, [value, ..]) => pick(&[' ', '.', ':', '|'], filled(value)),
+            (Self::Blocks, [value, ..]) => {
+                pick(&[' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'], filled(value))
+            }
+            (_, []) => ' ',
+        }
+    }
+
+    /// A piece of the line of a limit.
+    pub fn line(self) -> char {
+        match self {
+            Self::Ascii => '-',
+            Self::Blocks | Self::Braille => '╌',
+        }
+    }
+}
+
+fn pick(signs: &[char], at: usize) -> char {
+    signs.get(at).copied().unwrap_or(' ')
+}
+
+/// Two columns of dots, filled from below.
+fn dots(left: usize, right: usize) -> char {
+    const LEFT: [u32; 5] = [0, 0x40, 0x44, 0x46, 0x47];
+    const RIGHT: [u32; 5] = [0, 0x80, 0xa0, 0xb0, 0xb8];
+    let bits = LEFT.get(left).unwrap_or(&0) | RIGHT.get(right).unwrap_or(&0);
+    if bits == 0 { ' ' } else { char::from_u32(0x2800 + bits).unwrap_or(' ') }
+}
+
 /// A set of signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glyphs {
@@ -25,6 +84,10 @@ pub struct Glyphs {
     pub full: &'static str,
     /// The rest of a bar.
     pub empty: &'static str,
+    /// How curves are drawn.
+    pub plot: Plot,
+    /// A cell of a check's past: well, warned, not known, failing, not looked at.
+    pub strip: &'static [&'static str; 5],
     /// Horizontal line, vertical line, then the corners from top left in reading order.
     pub lines: [&'static str; 6],
 }
@@ -41,8 +104,13 @@ pub const UTF8: Glyphs = Glyphs {
     wait: "·",
     full: "█",
     empty: "·",
+    plot: Plot::Blocks,
+    strip: &["▁", "▄", "?", "█", " "],
     lines: ["─", "│", "┌", "┐", "└", "┘"],
 };
+
+/// The same with curves of dots.
+pub const BRAILLE: Glyphs = Glyphs { plot: Plot::Braille, ..UTF8 };
 
 /// Signs of ASCII.
 pub const ASCII: Glyphs = Glyphs {
@@ -56,6 +124,8 @@ pub const ASCII: Glyphs = Glyphs {
     wait: "-",
     full: "#",
     empty: ".",
+    plot: Plot::Ascii,
+    strip: &["_", "!", "?", "x", " "],
     lines: ["-", "|", "+", "+", "+", "+"],
 };
 
@@ -77,7 +147,7 @@ pub fn to_ascii(buffer: &mut Buffer) {
             let sign = match cell.symbol() {
                 "…" => "~",
                 "␛" => "^",
-                "–" | "—" => "-",
+                "–" | "—" | "╌" | "·" => "-",
                 "→" => ">",
                 _ => "?",
             };

@@ -15,9 +15,21 @@ pub struct Goodbye {
     pub evidence: String,
     /// How to come back.
     pub back: String,
+    /// The environment to open a console on next, when one was chosen.
+    pub next: Option<String>,
 }
 
 impl Goodbye {
+    /// The last words of a replay, which has left everything as it was.
+    pub fn of_replay(name: &str, state: &Path) -> Self {
+        Self {
+            state: format!("the replay of {name} was left; nothing was changed"),
+            evidence: format!("its journal: {}", state.display()),
+            back: format!("backout report incident --incident {name}"),
+            next: None,
+        }
+    }
+
     /// The last words for a situation.
     pub fn of(situation: &Situation, state: &Path, pid: Option<u32>) -> Self {
         let engine = pid.map_or_else(String::new, |pid| format!("; the engine stays, pid {pid}"));
@@ -42,6 +54,7 @@ impl Goodbye {
             state: format!("{line}{engine}"),
             evidence: format!("evidence: {}", evidence.display()),
             back: format!("backout attach{name}"),
+            next: None,
         }
     }
 }

@@ -147,6 +147,19 @@ pub enum Input {
     Key(Key),
     /// A bracketed paste.
     Paste(String),
+    /// The mouse.
+    Mouse(Mouse),
+    /// The terminal's answer to [`super::flow::QUESTION`].
+    Alive,
+}
+
+/// A click or a turn of the wheel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// Column and row, counted from 0.
+    pub at: (u16, u16),
+    /// -1 up, 1 down, 0 for a click.
+    pub wheel: isize,
 }
 
 /// Turns bytes into keys; keeps what is incomplete.
@@ -279,6 +292,12 @@ fn csi(rest: &[u8]) -> Step {
         let key = (1..=5).contains(&number).then(|| Key::plain(Code::F(number)));
         return Step::End(key.map(Input::Key));
     }
+    if (head, *last) == (b"0", b'n') {
+        return Step::End(Some(Input::Alive));
+    }
+    if let [b'<', numbers @ ..] = head {
+        return Step::End(mouse(numbers, *last).map(Input::Mouse));
+    }
     let text = String::from_utf8_lossy(head).into_owned();
     let mut numbers = text.split(';').map(|part| part.parse::<u8>().unwrap_or(0));
     let (first, held) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(1).max(1) - 1);
@@ -288,6 +307,20 @@ fn csi(rest: &[u8]) -> Step {
     let key = if *last == b'~' { tilde_key(first) } else { letter_key(*last) };
     let key = key.map(|key| Key { alt: held & 2 != 0, ctrl: held & 4 != 0, ..key });
     Step::End(key.map(Input::Key))
+}
+
+/// `button;column;row`, `M` pressed, `m` let go: a left click and the wheel count, the rest not.
+fn mouse(numbers: &[u8], last: u8) -> Option<Mouse> {
+    let text = std::str::from_utf8(numbers).ok()?;
+    let mut numbers = text.split(';').map(|part| part.parse::<u16>().ok());
+    let (button, column, row) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let wheel = match (button, last) {
+        (0, b'M') => 0,
+        (64, b'M') => -1,
+        (65, b'M') => 1,
+        _ => return None,
+    };
+    Some(Mouse { at: (column.checked_sub(1)?, row.checked_sub(1)?), wheel })
 }
 
 fn letter_key(letter: u8) -> Option<Key> {
@@ -383,7 +416,16 @@ mod tests {
     fn answers_of_the_terminal_are_no_keys() {
         assert_eq!(keys(b"\x1b]11;rgb:0000/0000/0000\x07a"), [key(Code::Char('a'))]);
         assert_eq!(keys(b"\x1bP1+r\x1b\\a"), [key(Code::Char('a'))]);
-        assert_eq!(keys(b"\x1b[0n\x1b[?62;c"), []);
+        assert_eq!(keys(b"\x1b[?62;c\x1b[3n"), []);
+        assert_eq!(keys(b"\x1b[0na"), [Input::Alive, key(Code::Char('a'))]);
+    }
+
+    #[test]
+    fn clicks_and_the_wheel_are_no_keys() {
+        let mouse = |at, wheel| Input::Mouse(Mouse { at, wheel });
+        assert_eq!(keys(b"\x1b[<0;5;3M\x1b[<0;5;3m"), [mouse((4, 2), 0)]);
+        assert_eq!(keys(b"\x1b[<64;200;1M\x1b[<65;1;1M"), [mouse((199, 0), -1), mouse((0, 0), 1)]);
+        assert_eq!(keys(b"\x1b[<2;5;3M\x1b[<0;0;3M\x1b[<M"), [], "another button, no place");
     }
 
     proptest::proptest! {

@@ -33,16 +33,21 @@ impl Stop {
     }
 }
 
-/// Reads keys from `tty` until it is gone or the stop is given. The channel then ends.
-pub fn read(tty: OwnedFd, stop: Stop) -> io::Result<mpsc::Receiver<Input>> {
+/// Reads keys from `tty` until it is gone or the stop is given. The channel then ends. `alive` is
+/// called for each answer of the terminal, on this thread: it must be quick.
+pub fn read(
+    tty: OwnedFd,
+    stop: Stop,
+    alive: impl Fn() + Send + 'static,
+) -> io::Result<mpsc::Receiver<Input>> {
     let (keys, received) = mpsc::channel(QUEUE);
     std::thread::Builder::new()
         .name("keyboard".to_owned())
-        .spawn(move || listen(&tty, &stop, &keys))?;
+        .spawn(move || listen(&tty, &stop, &keys, &alive))?;
     Ok(received)
 }
 
-fn listen(tty: &OwnedFd, stop: &Stop, keys: &mpsc::Sender<Input>) {
+fn listen(tty: &OwnedFd, stop: &Stop, keys: &mpsc::Sender<Input>, alive: &dyn Fn()) {
     let mut decoder = Decoder::default();
     let mut bytes = [0_u8; 1_024];
     loop {
@@ -73,6 +78,10 @@ fn listen(tty: &OwnedFd, stop: &Stop, keys: &mpsc::Sender<Input>) {
             return;
         };
         for input in found {
+            if input == Input::Alive {
+                alive();
+                continue;
+            }
             if keys.blocking_send(input).is_err() {
                 return;
             }

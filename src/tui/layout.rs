@@ -1,14 +1,19 @@
 //! Where things go: which panes a stage shows at which size, and how they share the body.
+//! Breakpoints go by both sides of the screen: a wide strip of few rows has no room for columns.
+
+mod plans;
 
 use ratatui::layout::Rect;
 
-use super::panes::PaneKind;
+use super::pane::PaneKind;
 use super::stage::Stage;
 use super::state::Ui;
 use super::world::World;
 
+use plans::Plan;
+
 /// How much room there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Size {
     /// Below 40x10: a few words.
     Words,
@@ -20,6 +25,8 @@ pub enum Size {
     Compact,
     /// From 110x32 on: two columns.
     Normal,
+    /// From 180x50 on: three columns.
+    Wide,
 }
 
 impl Size {
@@ -33,61 +40,45 @@ impl Size {
             Self::Single
         } else if width < 110 || height < 32 {
             Self::Compact
-        } else {
+        } else if width < 180 || height < 50 {
             Self::Normal
+        } else {
+            Self::Wide
         }
     }
 }
 
-/// The panes of a stage: above each other, or in two columns over a full-width foot.
-struct Plan {
-    left: &'static [PaneKind],
-    right: &'static [PaneKind],
-    foot: &'static [PaneKind],
-}
-
-fn plan(stage: Stage, wide: bool) -> Plan {
-    use PaneKind::{
-        Checks, Decide, Levels, Logs, Plan as PlanPane, Report, Steps, Timeline, Watch,
-    };
-    let (left, right, foot): (&'static [PaneKind], &'static [PaneKind], &'static [PaneKind]) =
-        match (stage, wide) {
-            (Stage::Detect, true) => (&[Checks], &[Decide], &[Logs, Timeline]),
-            (Stage::Detect, false) => (&[Checks, Logs], &[], &[]),
-            (Stage::Assess, true) => (&[Decide], &[Checks], &[Logs, Timeline]),
-            (Stage::Assess, false) => (&[Decide, Checks, Logs], &[], &[]),
-            (Stage::Level, true) => (&[Levels], &[Checks], &[Logs]),
-            (Stage::Level, false) => (&[Levels, Checks], &[], &[]),
-            (Stage::Plan, true) => (&[], &[], &[PlanPane, Checks]),
-            (Stage::Plan, false) => (&[PlanPane], &[], &[]),
-            (Stage::Run, true) => (&[Steps], &[Checks], &[Logs, Timeline]),
-            (Stage::Run, false) => (&[Steps, Checks, Logs], &[], &[]),
-            (Stage::Validate | Stage::Watch, true) => {
-                (&[Watch, Steps], &[Checks], &[Logs, Timeline])
-            }
-            (Stage::Validate | Stage::Watch, false) => (&[Watch, Checks, Logs], &[], &[]),
-            (Stage::Report, true) => (&[Report], &[Timeline], &[Logs]),
-            (Stage::Report, false) => (&[Report, Timeline], &[], &[]),
-        };
-    Plan { left, right, foot }
-}
-
-/// Whether the body begins with what a waiting run asks.
-fn asks(ui: &Ui, world: &World) -> bool {
-    world.waits() && matches!(ui.stage, Stage::Run | Stage::Validate | Stage::Watch)
-}
-
 /// The panes on the screen, in the order of the Tab key. A single pane still has its neighbours.
 pub fn panes(ui: &Ui, world: &World) -> Vec<PaneKind> {
-    let wide = Size::of(ui.size.0, ui.size.1) == Size::Normal;
-    let plan = plan(ui.stage, wide);
-    let first = asks(ui, world).then_some(PaneKind::Waiting);
-    first
-        .into_iter()
-        .chain(plan.left.iter().copied())
-        .chain(plan.right.iter().copied())
-        .chain(plan.foot.iter().copied())
-        .collect()
+    let plan = plan(ui, world);
+    let waiting = asks(ui, world).then_some(PaneKind::Waiting);
+    let rest = plan.columns.into_iter().flat_map(|(list, _)| list).chain(plan.foot);
+    waiting.into_iter().chain(rest.filter(|pane| Some(*pane) != waiting)).collect()
+}
+
+/// The set of panes that a person has chosen, or those of the stage.
+fn plan(ui: &Ui, world: &World) -> Plan {
+    let size = Size::of(ui.size.0, ui.size.1);
+    let own = ui.preset.and_then(|number| world.settings.presets.get(&number));
+    match own {
+        Some(list) => plans::preset(list, size),
+        None => plans::stage(ui.stage, size),
+    }
+}
+
+/// Whether the body begins with what a waiting run or a rule asks.
+fn asks(ui: &Ui, world: &World) -> bool {
+    let shown = ui.preset.is_some_and(|number| {
+        let own = world.settings.presets.get(&number);
+        own.is_some_and(|list| list.contains(&PaneKind::Waiting))
+    });
+    let stage = match ui.stage {
+        Stage::Run | Stage::Validate | Stage::Watch => world.waits(),
+        Stage::Detect | Stage::Assess | Stage::Level | Stage::Plan | Stage::Report => {
+            world.proposal().is_some()
+        }
+    };
+    stage || (shown && (world.waits() || world.proposal().is_some()))
 }
 
 /// The panes with their places. `want` says how many rows a pane would fill at a width.
@@ -103,7 +94,12 @@ pub fn place(
         let one = if all.contains(&ui.focus) { Some(ui.focus) } else { all.first().copied() };
         return one.map(|pane| (pane, body)).into_iter().collect();
     }
-    let plan = plan(ui.stage, size == Size::Normal);
+    let grown = |pane| ui.grown.get(&(size, pane)).copied();
+    let want = |pane, width| -> u16 {
+        let rows: u16 = want(pane, width);
+        rows.saturating_add_signed(grown(pane).unwrap_or(0)).max(LEAST)
+    };
+    let room = Room { want: &want, grown: &grown };
     let mut rest = body;
     let mut placed = Vec::new();
     if asks(ui, world) {
@@ -112,28 +108,57 @@ pub fn place(
         rest.y += rows;
         rest.height -= rows;
     }
-    if plan.right.is_empty() {
-        let list: Vec<PaneKind> = plan.left.iter().chain(plan.foot).copied().collect();
-        placed.extend(stack(&list, rest, &want));
-        return placed;
+    let mut plan = plan(ui, world);
+    for (list, _) in &mut plan.columns {
+        list.retain(|pane| *pane != PaneKind::Waiting);
     }
-    // The left column holds sentences, the right one tables: a little more for the left.
-    let left_width = rest.width * 58 / 100;
-    let right_width = rest.width - left_width;
-    let upper_want =
-        |list: &[PaneKind], width| -> u16 { list.iter().map(|pane| want(*pane, width)).sum() };
-    let foot_least = u16::try_from(plan.foot.len()).unwrap_or(1) * 4 + 4;
-    let upper = upper_want(plan.left, left_width)
-        .max(upper_want(plan.right, right_width))
-        .clamp(8, rest.height.saturating_sub(foot_least).max(8))
-        .min(rest.height);
-    let left = Rect { width: left_width, height: upper, ..rest };
-    let right = Rect { x: rest.x + left_width, width: right_width, height: upper, ..rest };
+    plan.columns.retain(|(list, _)| !list.is_empty());
+    let upper = if plan.foot.is_empty() { rest.height } else { upper(&plan, rest, &room) };
+    let shares: u16 = plan.columns.iter().map(|(_, share)| share).sum();
+    let mut x = rest.x;
+    for (at, (list, share)) in plan.columns.iter().enumerate() {
+        let last = at + 1 == plan.columns.len();
+        let width = width_of(rest.width, *share, shares);
+        let width = if last { rest.right().saturating_sub(x) } else { width };
+        placed.extend(stack(list, Rect { x, width, height: upper, ..rest }, &room));
+        x += width;
+    }
     let foot = Rect { y: rest.y + upper, height: rest.height - upper, ..rest };
-    placed.extend(stack(plan.left, left, &want));
-    placed.extend(stack(plan.right, right, &want));
-    placed.extend(stack(plan.foot, foot, &want));
+    placed.extend(stack(&plan.foot, foot, &room));
     placed
+}
+
+fn width_of(width: u16, share: u16, shares: u16) -> u16 {
+    let part = u32::from(width) * u32::from(share) / u32::from(shares.max(1));
+    u16::try_from(part).unwrap_or(width)
+}
+
+/// How high the columns are: as high as they want to be, as long as the foot keeps what it needs.
+fn upper(plan: &Plan, rest: Rect, room: &Room<'_>) -> u16 {
+    if plan.columns.is_empty() {
+        return 0;
+    }
+    let shares: u16 = plan.columns.iter().map(|(_, share)| share).sum();
+    let wanted = plan.columns.iter().map(|(list, share)| -> u16 {
+        let width = width_of(rest.width, *share, shares);
+        list.iter().map(|pane| (room.want)(*pane, width)).fold(0, u16::saturating_add)
+    });
+    // Rows that a person gave to the foot come from above it.
+    let given: i16 = plan.foot.iter().filter_map(|pane| (room.grown)(*pane)).sum();
+    let foot = u16::try_from(plan.foot.len()).unwrap_or(1) * 4 + 4;
+    let most = rest.height.saturating_sub(foot).max(8);
+    let wanted = wanted.max().unwrap_or(0).clamp(8, most);
+    let lowest = rest.height.saturating_sub(LEAST).max(1);
+    wanted
+        .saturating_add_signed(given.saturating_neg())
+        .clamp(8.min(lowest), lowest)
+        .min(rest.height)
+}
+
+/// What panes want, and what a person changed.
+struct Room<'a> {
+    want: &'a dyn Fn(PaneKind, u16) -> u16,
+    grown: &'a dyn Fn(PaneKind) -> Option<i16>,
 }
 
 /// The fewest rows a pane is worth drawing in: a frame and two rows, and for the checks enough to
@@ -143,6 +168,7 @@ const LEAST: u16 = 4;
 fn least(pane: PaneKind) -> u16 {
     match pane {
         PaneKind::Checks => 6,
+        PaneKind::Errors | PaneKind::Latency => 5,
         PaneKind::Decide
         | PaneKind::Levels
         | PaneKind::Plan
@@ -151,21 +177,37 @@ fn least(pane: PaneKind) -> u16 {
         | PaneKind::Watch
         | PaneKind::Report
         | PaneKind::Timeline
+        | PaneKind::Compare
         | PaneKind::Waiting => LEAST,
     }
 }
 
-/// Panes above each other: each gets what it wants, the first ones first; what is over goes to
-/// the one that always has more to show.
-fn stack(
-    list: &[PaneKind],
-    area: Rect,
-    want: &impl Fn(PaneKind, u16) -> u16,
-) -> Vec<(PaneKind, Rect)> {
+/// Which pane takes the rows that are over: the one that has the most to show with them.
+fn greed(pane: PaneKind) -> u8 {
+    match pane {
+        PaneKind::Logs => 3,
+        PaneKind::Timeline => 2,
+        PaneKind::Checks | PaneKind::Steps => 1,
+        PaneKind::Decide
+        | PaneKind::Levels
+        | PaneKind::Plan
+        | PaneKind::Watch
+        | PaneKind::Report
+        | PaneKind::Errors
+        | PaneKind::Latency
+        | PaneKind::Compare
+        | PaneKind::Waiting => 0,
+    }
+}
+
+/// Panes above each other: what a person made bigger or smaller first, then each what it wants,
+/// the first ones first; what is over goes to the one that has the most to show with it.
+fn stack(list: &[PaneKind], area: Rect, room: &Room<'_>) -> Vec<(PaneKind, Rect)> {
     let mut left = area.height;
     let mut heights: Vec<u16> = Vec::new();
+    let want = |pane| (room.want)(pane, area.width);
     for pane in list {
-        let rows = least(*pane).min(want(*pane, area.width).max(LEAST));
+        let rows = least(*pane).min(want(*pane).max(LEAST));
         if rows > left && !heights.is_empty() {
             break;
         }
@@ -173,13 +215,20 @@ fn stack(
         left -= rows.min(left);
     }
     let list = list.get(..heights.len()).unwrap_or(list);
-    for (pane, height) in list.iter().zip(&mut heights) {
-        let more = want(*pane, area.width).saturating_sub(*height).min(left);
-        *height += more;
-        left -= more;
+    let by_hand = |pane: PaneKind| (room.grown)(pane).is_some();
+    for turn in [true, false] {
+        for (pane, height) in list.iter().zip(&mut heights) {
+            if by_hand(*pane) == turn {
+                let more = want(*pane).saturating_sub(*height).min(left);
+                *height += more;
+                left -= more;
+            }
+        }
     }
-    let greedy = list.iter().position(|pane| *pane == PaneKind::Logs).unwrap_or(0);
-    if let Some(height) = heights.get_mut(greedy) {
+    // The first of the greediest, and rather one that nobody has set by hand.
+    let greedy =
+        list.iter().enumerate().rev().max_by_key(|(_, pane)| (!by_hand(**pane), greed(**pane)));
+    if let Some(height) = greedy.and_then(|(at, _)| heights.get_mut(at)) {
         *height += left;
     }
     let mut y = area.y;

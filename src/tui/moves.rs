@@ -1,53 +1,109 @@
 //! Moving about: panes, rows, stages, find. Nothing here reaches the engine.
 
-use super::action::Action;
 use super::layout;
-use super::panes::{self, PaneKind};
-use super::state::{Cx, Effect, Find, Least, Ui};
+use super::pane::PaneKind;
+use super::panes;
+use super::stage::Stage;
+use super::state::{Cx, Effect, Find, Ui};
 use super::world::World;
 
-/// Does what an action moves; nothing when it is not one that moves.
-pub fn moved(ui: &mut Ui, cx: Cx<'_>, action: Action) -> Option<Vec<Effect>> {
-    match action {
-        Action::NextPane => pane(ui, cx.world, true),
-        Action::PreviousPane => pane(ui, cx.world, false),
-        Action::Up => row(ui, cx, -1),
-        Action::Down => row(ui, cx, 1),
-        Action::PageUp => row(ui, cx, -10),
-        Action::PageDown => row(ui, cx, 10),
-        Action::Back => back(ui, cx),
-        Action::PreviousStage => {
-            if let Some(stage) = ui.stage.before() {
-                ui.go(stage, cx.world);
-            }
-        }
-        Action::NextStage => {
-            if let Some(stage) = ui.stage.next() {
-                ui.go(stage, cx.world);
-            }
-        }
-        Action::Find => {
-            ui.find = Some(Find { typing: true, ..Find::default() });
-        }
-        Action::FindNext | Action::FindPrevious => {
-            if let Some(find) = &mut ui.find {
-                find.at = match action {
-                    Action::FindNext => find.at.wrapping_add(1),
-                    _ => find.at.wrapping_sub(1),
-                };
-            }
-        }
-        Action::FailingOnly => ui.failing_only = !ui.failing_only,
-        Action::Zoom => ui.zoom = !ui.zoom,
-        Action::Times => ui.relative = !ui.relative,
-        Action::Follow | Action::Bottom | Action::Top | Action::Wrap | Action::Severity => {
-            logs(ui, cx, action);
-        }
-        Action::Redraw => return Some(vec![Effect::Redraw]),
-        Action::Suspend => return Some(vec![Effect::Suspend]),
-        _ => return None,
+/// The next pane.
+pub fn next_pane(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    pane(ui, cx.world, true);
+    Vec::new()
+}
+
+/// The pane before.
+pub fn previous_pane(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    pane(ui, cx.world, false);
+    Vec::new()
+}
+
+/// One row up.
+pub fn up(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    row(ui, cx, -1);
+    Vec::new()
+}
+
+/// One row down.
+pub fn down(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    row(ui, cx, 1);
+    Vec::new()
+}
+
+/// One page up.
+pub fn page_up(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    row(ui, cx, -10);
+    Vec::new()
+}
+
+/// One page down.
+pub fn page_down(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    row(ui, cx, 10);
+    Vec::new()
+}
+
+/// The stage before, to look at.
+pub fn previous_stage(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    if let Some(stage) = ui.stage.before() {
+        ui.go(stage, cx.world);
     }
-    Some(Vec::new())
+    Vec::new()
+}
+
+/// The next stage, to look at.
+pub fn next_stage(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    if let Some(stage) = ui.stage.next() {
+        ui.go(stage, cx.world);
+    }
+    Vec::new()
+}
+
+/// The levels.
+pub fn levels(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ui.go(Stage::Level, cx.world);
+    Vec::new()
+}
+
+/// Says where the step that waits stands.
+pub fn look_again(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let known = panes::waiting::standing(cx.world, cx.now);
+    ui.say(known.unwrap_or_default(), false, cx.now);
+    Vec::new()
+}
+
+/// Opens the field for a word to find.
+pub fn find(ui: &mut Ui, _: Cx<'_>) -> Vec<Effect> {
+    ui.find = Some(Find { typing: true, ..Find::default() });
+    Vec::new()
+}
+
+/// The next place of the word.
+pub fn find_next(ui: &mut Ui, _: Cx<'_>) -> Vec<Effect> {
+    if let Some(find) = &mut ui.find {
+        find.at = find.at.wrapping_add(1);
+    }
+    Vec::new()
+}
+
+/// The place before.
+pub fn find_previous(ui: &mut Ui, _: Cx<'_>) -> Vec<Effect> {
+    if let Some(find) = &mut ui.find {
+        find.at = find.at.wrapping_sub(1);
+    }
+    Vec::new()
+}
+
+/// Only checks that are not ok, or all.
+pub fn failing_only(ui: &mut Ui, _: Cx<'_>) -> Vec<Effect> {
+    ui.failing_only = !ui.failing_only;
+    Vec::new()
+}
+
+/// The whole body for one pane, or back.
+pub fn zoom(ui: &mut Ui, _: Cx<'_>) -> Vec<Effect> {
+    ui.zoom = !ui.zoom;
+    Vec::new()
 }
 
 fn pane(ui: &mut Ui, world: &World, forward: bool) {
@@ -78,7 +134,8 @@ pub fn settle(ui: &mut Ui, world: &World) {
     }
 }
 
-fn row(ui: &mut Ui, cx: Cx<'_>, by: isize) {
+/// Moves the selection, or scrolls what has none.
+pub fn row(ui: &mut Ui, cx: Cx<'_>, by: isize) {
     match ui.focus {
         PaneKind::Checks => {
             let list = panes::checks::listed(ui, cx.world);
@@ -92,15 +149,15 @@ fn row(ui: &mut Ui, cx: Cx<'_>, by: isize) {
             let list = panes::steps::listed(cx.world);
             ui.step = step_in(&list, ui.step.as_ref(), by);
         }
-        PaneKind::Logs => {
-            let back = ui.logs.back.saturating_add_signed(-by);
-            ui.logs.back = back.min(cx.world.logs.lines.len());
-        }
+        PaneKind::Logs => super::logs::moves::step(ui, by),
         PaneKind::Decide
         | PaneKind::Watch
         | PaneKind::Report
         | PaneKind::Timeline
-        | PaneKind::Waiting => {
+        | PaneKind::Waiting
+        | PaneKind::Errors
+        | PaneKind::Latency
+        | PaneKind::Compare => {
             let at = ui.scroll.entry(ui.focus).or_default();
             *at = at.saturating_add_signed(by).min(1_000);
         }
@@ -116,7 +173,8 @@ fn step_in<T: Clone + PartialEq>(list: &[T], selected: Option<&T>, by: isize) ->
     list.get(next).cloned()
 }
 
-fn back(ui: &mut Ui, cx: Cx<'_>) {
+/// Takes away what is on top: a search, a message, a held screen, a zoom, a selection. Never acts.
+pub fn back(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
     if ui.find.is_some() {
         ui.find = None;
     } else if let Some(at) = ui.messages.iter().position(|message| message.error) {
@@ -125,6 +183,8 @@ fn back(ui: &mut Ui, cx: Cx<'_>) {
         let known = &cx.world.situation.troubles;
         ui.acknowledged.retain(|seen| known.contains(seen));
         ui.acknowledged.extend(moment);
+    } else if ui.still.is_some() {
+        ui.still = None;
     } else if ui.zoom {
         ui.zoom = false;
     } else if ui.stage != ui.auto {
@@ -133,27 +193,5 @@ fn back(ui: &mut Ui, cx: Cx<'_>) {
         ui.check = None;
         ui.step = None;
     }
-}
-
-fn logs(ui: &mut Ui, cx: Cx<'_>, action: Action) {
-    match action {
-        Action::Follow if ui.logs.held.is_some() || ui.logs.back > 0 => {
-            ui.logs.held = None;
-            ui.logs.back = 0;
-        }
-        Action::Follow => ui.logs.held = Some(cx.now),
-        Action::Bottom => {
-            ui.logs.held = None;
-            ui.logs.back = 0;
-        }
-        Action::Top => ui.logs.back = cx.world.logs.lines.len(),
-        Action::Wrap => ui.logs.wrap = !ui.logs.wrap,
-        _ => {
-            ui.logs.least = match ui.logs.least {
-                Least::All => Least::Warn,
-                Least::Warn => Least::Error,
-                Least::Error => Least::All,
-            };
-        }
-    }
+    Vec::new()
 }

@@ -5,7 +5,7 @@ use crate::model::incident::RunState;
 use crate::model::plan::LevelStanding;
 
 use super::action::{Action, Scope};
-use super::panes::PaneKind;
+use super::pane::PaneKind;
 use super::stage::Stage;
 use super::state::Ui;
 use super::world::{LeadStand, World};
@@ -44,7 +44,10 @@ pub fn offers(ui: &Ui, world: &World, now: Time) -> Vec<Offer> {
         list.add(Action::Back, "End find");
     }
     waiting(ui, world, &mut list);
+    rule(world, &mut list);
     stage(ui, world, &mut list);
+    holds(ui, world, &mut list);
+    overrule(ui, world, &mut list);
     let errors = super::screen::troubles(ui, world);
     if !errors.is_empty() {
         list.add(Action::Back, "Seen");
@@ -52,10 +55,18 @@ pub fn offers(ui: &Ui, world: &World, now: Time) -> Vec<Offer> {
     match world.lead() {
         LeadStand::Other(_, lost) if world.hindered().is_none() => {
             // A lead that lives is asked, not robbed.
-            let silent = lost.is_some_and(|at| super::words::since(at, now).as_secs() >= 30);
-            if silent {
-                list.add(Action::TakeLead, "Take lead");
+            match lost {
+                Some(at) if super::words::since(at, now).as_secs() >= 30 => {
+                    list.add(Action::TakeLead, "Take lead");
+                }
+                Some(_) => {}
+                None => list.add(Action::TakeLead, "Ask for lead"),
             }
+        }
+        LeadStand::Mine(_)
+            if !world.situation.lead_asked.is_empty() && world.hindered().is_none() =>
+        {
+            list.add(Action::TakeLead, "Hand lead over");
         }
         // The same person twice: the engine knows only one of the consoles as the lead.
         LeadStand::Mine(_) if world.consoles_of_mine() > 1 && world.hindered().is_none() => {
@@ -64,13 +75,14 @@ pub fn offers(ui: &Ui, world: &World, now: Time) -> Vec<Offer> {
         LeadStand::Other(..) | LeadStand::Mine(_) | LeadStand::Nobody => {}
     }
     if ui.focus == PaneKind::Logs {
-        list.add(
-            Action::Follow,
-            if ui.logs.held.is_some() || ui.logs.back > 0 { "Follow" } else { "Hold" },
-        );
+        list.add(Action::Follow, if world.logs.paused { "Follow" } else { "Hold" });
         list.add(Action::Severity, "Severity");
         list.add(Action::Wrap, "Wrap");
         list.add(Action::Times, "Times");
+        list.add(Action::Filters, "Filter");
+        if world.silenced().is_none() && !world.logs.lines.is_empty() {
+            list.add(Action::Pin, "Pin");
+        }
     }
     list.add(Action::NextPane, "Pane");
     list.add(Action::Find, "Find");
@@ -83,10 +95,20 @@ pub fn offers(ui: &Ui, world: &World, now: Time) -> Vec<Offer> {
     if world.silenced().is_none() {
         list.add(Action::Note, "Note");
     }
+    list.add(Action::Palette, "Cmd");
     list.add(Action::PreviousStage, "Stage");
     list.add(Action::Zoom, "Zoom");
     list.add(Action::Timeline, "Timeline");
+    if world.live.as_ref().is_some_and(|live| live.database.is_some()) {
+        list.add(Action::Database, "Database");
+    }
+    if !world.situation.rules.rules.is_empty() {
+        list.add(Action::Rules, "Rules");
+    }
+    list.add(Action::People, "People");
+    list.add(Action::Compared, "Compare");
     list.add(Action::NextStage, "Next stage");
+    list.add(Action::Freeze, if ui.still.is_some() { "Go on" } else { "Freeze" });
     list.add(Action::Diagnostics, "Console");
     list.add(Action::Help, "Help");
     list.add(Action::Detach, "Detach");
@@ -115,6 +137,15 @@ fn waiting(ui: &Ui, world: &World, list: &mut List) {
     if !world.waits() || !on_run(ui.stage) {
         return;
     }
+    if world.situation.open_run().is_some_and(|run| run.asks().is_some()) {
+        if world.hindered().is_none() {
+            list.add(Action::Choose, "SWAP, BESIDE or NEW TIME");
+        }
+        if world.silenced().is_none() {
+            list.add(Action::Abort, "Abort");
+        }
+        return;
+    }
     let about = world
         .situation
         .open_run()
@@ -132,6 +163,19 @@ fn waiting(ui: &Ui, world: &World, list: &mut List) {
         if world.hindered().is_none() {
             list.add(Action::LeaveOut, "Leave out");
         }
+    }
+}
+
+/// What a rule is about to do can be stopped by everybody, and taken over by who may plan.
+fn rule(world: &World, list: &mut List) {
+    if world.proposal().is_none() {
+        return;
+    }
+    if world.silenced().is_none() {
+        list.add(Action::Veto, "Veto");
+    }
+    if world.hindered().is_none() {
+        list.add(Action::TakeOver, "Take over");
     }
 }
 
@@ -188,6 +232,41 @@ fn stage(ui: &Ui, world: &World, list: &mut List) {
     }
 }
 
+/// Stopping the bleeding is offered before a run; lifting it always.
+fn holds(ui: &Ui, world: &World, list: &mut List) {
+    if world.hindered().is_some() {
+        return;
+    }
+    let before = match ui.stage {
+        Stage::Detect | Stage::Assess | Stage::Level | Stage::Plan => true,
+        Stage::Run | Stage::Validate | Stage::Watch | Stage::Report => false,
+    };
+    if before && !super::dialogs::hold::free(world).is_empty() {
+        list.add(Action::Hold, "Hold");
+    }
+    if !world.situation.holds.is_empty() {
+        list.add(Action::Unhold, "Lift");
+    }
+}
+
+/// A person's class comes after what helps users at once.
+fn overrule(ui: &Ui, world: &World, list: &mut List) {
+    let situation = &world.situation;
+    let known = situation.assessment.is_some() && situation.incident.is_some();
+    let here = match ui.stage {
+        Stage::Detect | Stage::Assess => true,
+        Stage::Level
+        | Stage::Plan
+        | Stage::Run
+        | Stage::Validate
+        | Stage::Watch
+        | Stage::Report => false,
+    };
+    if here && known && world.hindered().is_none() {
+        list.add(Action::Overrule, "Severity");
+    }
+}
+
 fn running(ui: &Ui, world: &World, list: &mut List, may: bool) {
     let Some(state) = world.run_state() else {
         return;
@@ -199,6 +278,9 @@ fn running(ui: &Ui, world: &World, list: &mut List, may: bool) {
     match state {
         RunState::Running | RunState::Watching if stop => list.add(Action::Pause, "Pause"),
         RunState::Paused if may => list.add(Action::Pause, "Go on"),
+        RunState::WaitingForYou if may && world.situation.held_by_restart().is_some() => {
+            list.add(Action::Pause, "Go on");
+        }
         RunState::Running
         | RunState::Watching
         | RunState::Paused
@@ -221,44 +303,101 @@ fn running(ui: &Ui, world: &World, list: &mut List, may: bool) {
     list.add(Action::ReadPlan, "Full plan");
 }
 
-/// Why an action does nothing now, in a line that names the way on.
-pub fn why_not(ui: &Ui, world: &World, action: Action) -> Option<String> {
+/// What hinders this console from commanding anything, for actions that need nothing else.
+pub fn hindered(_: &Ui, world: &World) -> Option<String> {
+    world.hindered()
+}
+
+/// Why the confirmation does not open.
+pub fn why_confirm(ui: &Ui, world: &World) -> Option<String> {
     let situation = &world.situation;
-    let run = situation.open_run().is_some();
-    match action {
-        Action::Confirm => Some(if ui.stage != Stage::Plan {
-            "R works in the stage Plan, with a plan on the table".to_owned()
-        } else if run {
-            "a run is open already".to_owned()
-        } else if situation.plan.is_none() {
-            "there is no plan yet: choose a level first (L)".to_owned()
-        } else if let Some(why) = world.cannot_start() {
-            format!("cannot start: {why}")
-        } else {
-            let blocker = world.blocker();
-            blocker.map_or_else(
-                || "cannot start".to_owned(),
-                |line| format!("cannot start: {}: {}", line.name, line.text),
-            )
-        }),
-        Action::ChooseLevel if run => Some("a run is open: stop it first (x)".to_owned()),
-        Action::ChooseLevel => Some("the levels are judged once the engine has looked".to_owned()),
-        Action::Abort | Action::Pause | Action::EndWatch if !run => {
-            Some("no run is open".to_owned())
-        }
-        Action::Open if ui.stage == Stage::Level => {
-            let card = ui.level.and_then(|level| world.card(level));
-            card.map(|card| {
-                format!("level {} is {}: {}", card.level, card.standing.words(), card.why)
-            })
-        }
-        Action::TakeLead => Some(match world.lead() {
-            LeadStand::Mine(_) => "you have the lead already".to_owned(),
-            LeadStand::Nobody => "nobody has the lead: the first to start takes it".to_owned(),
-            LeadStand::Other(name, _) => {
-                format!("{name} has the lead and is attached: ask for it")
-            }
-        }),
-        _ => world.hindered(),
+    Some(if ui.stage != Stage::Plan {
+        "the confirmation opens in the stage Plan (R), with a plan on the table".to_owned()
+    } else if situation.open_run().is_some() {
+        "a run is open already".to_owned()
+    } else if situation.plan.is_none() {
+        "there is no plan yet: choose a level first (L)".to_owned()
+    } else if let Some(why) = world.cannot_start() {
+        format!("cannot start: {why}")
+    } else {
+        let blocker = world.blocker();
+        blocker.map_or_else(
+            || "cannot start".to_owned(),
+            |line| format!("cannot start: {}: {}", line.name, line.text),
+        )
+    })
+}
+
+/// Why the levels cannot be chosen from.
+pub fn why_level(_: &Ui, world: &World) -> Option<String> {
+    Some(match world.situation.open_run() {
+        Some(_) => "a run is open: stop it first (x)".to_owned(),
+        None => "the levels are judged once the engine has looked".to_owned(),
+    })
+}
+
+/// Why a run cannot be stopped, paused or ended.
+pub fn why_running(_: &Ui, world: &World) -> Option<String> {
+    match world.situation.open_run() {
+        Some(_) => world.hindered(),
+        None => Some("no run is open".to_owned()),
     }
+}
+
+/// Why nothing of a rule can be stopped or taken over.
+pub fn why_rule(_: &Ui, world: &World) -> Option<String> {
+    match world.proposal() {
+        Some(_) => world.hindered(),
+        None => Some("no rule is about to do anything".to_owned()),
+    }
+}
+
+/// Why the selected thing does not open.
+pub fn why_open(ui: &Ui, world: &World) -> Option<String> {
+    if ui.stage != Stage::Level {
+        return world.hindered();
+    }
+    let card = ui.level.and_then(|level| world.card(level))?;
+    Some(format!("level {} is {}: {}", card.level, card.standing.words(), card.why))
+}
+
+/// Why the database has no page.
+pub fn why_database(_: &Ui, _: &World) -> Option<String> {
+    let why = "nothing is known of the database: is database.postgres configured?";
+    Some(why.to_owned())
+}
+
+/// Why the lead is not taken.
+pub fn why_lead(_: &Ui, world: &World) -> Option<String> {
+    Some(match world.lead() {
+        LeadStand::Mine(_) => "you have the lead already".to_owned(),
+        LeadStand::Nobody => "nobody has the lead: the first to start takes it".to_owned(),
+        LeadStand::Other(name, _) => {
+            format!("{name}'s line is gone since a moment: T works when it was 30 s")
+        }
+    })
+}
+
+/// Why nothing can be held.
+pub fn why_hold(ui: &Ui, world: &World) -> Option<String> {
+    if let Some(hindered) = world.hindered() {
+        return Some(hindered);
+    }
+    let known = world.live.as_ref().map(|live| live.can_hold.as_slice()).unwrap_or_default();
+    if known.is_empty() {
+        return Some("it is not known yet what can be held here".to_owned());
+    }
+    if on_run(ui.stage) || ui.stage == Stage::Report {
+        return Some("H works from Detect to Plan; go back with [".to_owned());
+    }
+    let no = known.iter().find(|one| !one.can);
+    Some(no.map_or_else(
+        || "all that can be held is held: U lifts it".to_owned(),
+        |one| format!("the {} cannot be held: {}", one.part.words(), one.text),
+    ))
+}
+
+/// Why nothing can be lifted.
+pub fn why_lift(_: &Ui, world: &World) -> Option<String> {
+    world.hindered().or_else(|| Some("nothing is held".to_owned()))
 }

@@ -11,6 +11,8 @@ use crate::model::verdict;
 
 use super::action::Action;
 use super::app::{App, Flow, Start};
+use super::dialogs::Dialog;
+use super::dialogs::read::Page;
 use super::goodbye::Goodbye;
 use super::input::{Code, Input, Key};
 use super::offers::{self, Offer};
@@ -162,8 +164,15 @@ fn say(
         }
         told.message = message;
     }
-    let view =
-        View { world: &world, ui: app.ui(), keymap: app.keymap(), look, verdict: &lines, now };
+    let view = View {
+        world: &world,
+        ui: app.ui(),
+        keymap: app.keymap(),
+        look,
+        verdict: &lines,
+        now,
+        clock: now,
+    };
     if let Some(opened) = &app.ui().dialog {
         let sheet = opened.dialog.sheet(&view, usize::from(WIDTH));
         let rows = sheet.facts.iter().chain(&sheet.pinned).map(super::widgets::Row::text);
@@ -174,6 +183,10 @@ fn say(
         let body = body.join("\n");
         print(told, still(&body), &body, out)?;
         told.menu.clear();
+        if matches!(opened.dialog, Dialog::Read(Page::Brief, _)) {
+            // Said is read: there is nothing to close in a line mode.
+            app.put_away();
+        }
         return out.flush();
     }
     let menu = menu(app);

@@ -1,14 +1,18 @@
 //! The whole screen: chrome around the body, dialogs over it. A pure function of a [`View`].
 
+use std::cell::Cell;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::situation::Moment;
 
 use super::chrome;
+use super::comfort;
 use super::dialogs::Sheet;
 use super::glyphs;
 use super::layout::{self, Size};
+use super::pane::PaneKind;
 use super::panes;
 use super::state::Ui;
 use super::theme::Role;
@@ -25,6 +29,8 @@ pub struct Frame {
     pub cursor: Option<(u16, u16)>,
     /// The terminal's title.
     pub title: String,
+    /// Where the panes are, for the mouse.
+    pub places: Vec<(PaneKind, Rect)>,
 }
 
 /// Draws everything.
@@ -33,9 +39,10 @@ pub fn draw(view: &View<'_>) -> Frame {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     buffer.set_style(area, view.look.theme.style(Role::Base));
+    let mut places = Vec::new();
     let cursor = match Size::of(width, height) {
         Size::Words => words(view, &mut buffer),
-        size => full(view, size, &mut buffer),
+        size => full(view, size, &mut buffer, &mut places),
     };
     if view.glyphs().ascii {
         glyphs::to_ascii(&mut buffer);
@@ -44,6 +51,7 @@ pub fn draw(view: &View<'_>) -> Frame {
         buffer,
         cursor: cursor.filter(|(x, y)| *x < width && *y < height),
         title: chrome::window_title(view),
+        places,
     }
 }
 
@@ -57,7 +65,16 @@ pub fn troubles(ui: &Ui, world: &World) -> Vec<(Option<Moment>, String)> {
         .iter()
         .filter(|moment| !ui.acknowledged.contains(moment))
         .map(|moment| (Some(moment.clone()), moment.text.to_string()));
-    own.chain(engine).collect()
+    let asked = world.situation.lead_asked.last().map(|ask| {
+        let text = format!("{} asks for the lead: {} (T hands it over)", ask.who.name, ask.reason);
+        Moment { at: ask.at, text: crate::text::SafeText::new(&text) }
+    });
+    // Only the lead is asked; last, so that what was seen before it stays seen.
+    let mine = matches!(world.lead(), super::world::LeadStand::Mine(_));
+    let asked = asked
+        .filter(|moment| mine && !ui.acknowledged.contains(moment))
+        .map(|moment| (Some(moment.clone()), moment.text.to_string()));
+    own.chain(engine).chain(asked).collect()
 }
 
 /// The cells of a frame as lines of text.
@@ -82,7 +99,12 @@ pub fn text(frame: &Frame) -> String {
     lines
 }
 
-fn full(view: &View<'_>, size: Size, buffer: &mut Buffer) -> Option<(u16, u16)> {
+fn full(
+    view: &View<'_>,
+    size: Size,
+    buffer: &mut Buffer,
+    places: &mut Vec<(PaneKind, Rect)>,
+) -> Option<(u16, u16)> {
     let area = buffer.area;
     let mut top = Vec::new();
     top.push(chrome::identity(view, usize::from(area.width)));
@@ -96,8 +118,13 @@ fn full(view: &View<'_>, size: Size, buffer: &mut Buffer) -> Option<(u16, u16)> 
     }
     let mut bottom = Vec::new();
     let finding = view.ui.find.as_ref().is_some_and(|find| find.typing);
-    if size > Size::Tiny || finding {
-        bottom.push(chrome::message(view, usize::from(area.width)));
+    let frozen = comfort::frozen(view);
+    if size > Size::Tiny || finding || frozen.is_some() {
+        let message = chrome::message(view, usize::from(area.width));
+        bottom.push(match &frozen {
+            Some(text) => message.end(Role::Danger, text, usize::from(area.width)),
+            None => message,
+        });
     }
     bottom.push(
         chrome::banner(view, usize::from(area.width))
@@ -113,7 +140,7 @@ fn full(view: &View<'_>, size: Size, buffer: &mut Buffer) -> Option<(u16, u16)> 
         row.draw(buffer, (area.x, y), area.width, view.look);
     }
     let body = Rect::new(area.x, area.y + used, area.width, foot.saturating_sub(area.y + used));
-    let cursor = draw_body(view, body, buffer);
+    let cursor = draw_body(view, body, buffer, places);
     if let Some(find) = view.ui.find.as_ref().filter(|find| find.typing) {
         let column = 7 + crate::text::width(&find.word);
         return Some((u16::try_from(column).unwrap_or(0), foot));
@@ -121,14 +148,19 @@ fn full(view: &View<'_>, size: Size, buffer: &mut Buffer) -> Option<(u16, u16)> 
     cursor
 }
 
-fn draw_body(view: &View<'_>, body: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
+fn draw_body(
+    view: &View<'_>,
+    body: Rect,
+    buffer: &mut Buffer,
+    places: &mut Vec<(PaneKind, Rect)>,
+) -> Option<(u16, u16)> {
     let sheet = view
         .ui
         .dialog
         .as_ref()
         .map(|opened| opened.dialog.sheet(view, usize::from(body.width.saturating_sub(4))));
     let Some(sheet) = sheet else {
-        return draw_panes(view, body, buffer);
+        return draw_panes(view, body, buffer, places);
     };
     let wanted = u16::try_from(sheet.facts.len() + sheet.pinned.len() + 2).unwrap_or(u16::MAX);
     let least_above = 6;
@@ -139,7 +171,7 @@ fn draw_body(view: &View<'_>, body: Rect, buffer: &mut Buffer) -> Option<(u16, u
     };
     let above = Rect { height: body.height - height, ..body };
     if above.height > 0 {
-        draw_panes(view, above, buffer);
+        draw_panes(view, above, buffer, places);
     }
     let place = Rect { y: body.y + above.height, height, ..body };
     let cursor = draw_sheet(view, &sheet, place, buffer);
@@ -156,12 +188,36 @@ fn draw_body(view: &View<'_>, body: Rect, buffer: &mut Buffer) -> Option<(u16, u
     cursor
 }
 
-fn draw_panes(view: &View<'_>, body: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
-    let places =
-        layout::place(view.ui, view.world, body, |pane, width| panes::wants(pane, view, width));
+fn draw_panes(
+    view: &View<'_>,
+    body: Rect,
+    buffer: &mut Buffer,
+    places: &mut Vec<(PaneKind, Rect)>,
+) -> Option<(u16, u16)> {
+    let held;
+    let view = match &view.ui.still {
+        // Held still: the panes are drawn from what was known then; all around them stays live.
+        Some(still) => {
+            held = View { world: &still.world, now: still.at, ..*view };
+            &held
+        }
+        None => view,
+    };
+    // What a pane wants is asked several times, and each time the whole pane is made for it.
+    let known = Cell::new(Vec::new());
+    *places = layout::place(view.ui, view.world, body, |pane, width| {
+        let mut asked: Vec<((PaneKind, u16), u16)> = known.take();
+        let told = asked.iter().find(|(key, _)| *key == (pane, width)).map(|(_, rows)| *rows);
+        let rows = told.unwrap_or_else(|| panes::wants(pane, view, width));
+        if told.is_none() {
+            asked.push(((pane, width), rows));
+        }
+        known.set(asked);
+        rows
+    });
     let mut cursor = None;
     for (pane, place) in places {
-        cursor = panes::draw(pane, view, place, buffer).or(cursor);
+        cursor = panes::draw(*pane, view, *place, buffer).or(cursor);
     }
     cursor
 }

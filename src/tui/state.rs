@@ -1,6 +1,7 @@
 //! What the screen is doing: focus, stage viewed, dialog, typed text. Changed by `update` alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::entry::Command;
@@ -8,12 +9,14 @@ use crate::model::ids::{CheckId, StepId, Time};
 use crate::model::plan::Level;
 use crate::model::situation::Moment;
 
+use super::comfort::{Light, Told};
 use super::dialogs::Dialog;
 use super::input::{Input, Key};
 use super::keymap::Keymap;
-use super::panes::PaneKind;
+use super::layout::Size;
+use super::pane::PaneKind;
 use super::stage::Stage;
-use super::words;
+use super::words::{self, Times};
 use super::world::World;
 
 /// A dialog ignores keys for so long after it is drawn: what was typed before it is not for it.
@@ -27,7 +30,7 @@ const FADES: Duration = Duration::from_secs(10);
 
 /// What the screen is doing.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the screen")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the screen by itself")]
 pub struct Ui {
     /// The stage on the screen.
     pub stage: Stage,
@@ -63,14 +66,70 @@ pub struct Ui {
     pub messages: Vec<Message>,
     /// The engine's troubles that were taken away.
     pub acknowledged: Vec<Moment>,
-    /// Whether times are ages.
-    pub relative: bool,
+    /// How moments are written.
+    pub times: Times,
+    /// The set of panes that stands instead of the stage's own, by its number.
+    pub preset: Option<u8>,
+    /// Rows that a pane has more or fewer than it would take, for each room there is.
+    pub grown: BTreeMap<(Size, PaneKind), i16>,
     /// When the last key came.
     pub last_key: Option<Time>,
     /// When the last Ctrl-C came.
     pub interrupted: Option<Time>,
     /// The screen's size.
     pub size: (u16, u16),
+    /// What the body shows while it is held still.
+    pub still: Option<Arc<Still>>,
+    /// What was announced last.
+    pub told: Told,
+    /// Whether the mouse is ours.
+    pub mouse: bool,
+    /// Whether a slow line is spared.
+    pub light: Light,
+    /// What was measured of the line.
+    pub line: Line,
+}
+
+/// What was known when the screen was held still.
+#[derive(Clone, Debug)]
+pub struct Still {
+    /// It.
+    pub world: World,
+    /// Since when.
+    pub at: Time,
+}
+
+impl PartialEq for Still {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && self.world.situation.seq == other.world.situation.seq
+    }
+}
+
+/// The line to the terminal, as measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// From the end of a frame to the terminal's answer; none when it has not answered.
+    pub delay: Option<Duration>,
+    /// How long the terminal took to take the last frame.
+    pub drain: Duration,
+}
+
+/// What is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// The row of the cursor.
+    Line,
+    /// The whole pane or page.
+    Pane,
+}
+
+/// What the mouse did, and on which pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointed {
+    /// The pane under it.
+    pub pane: Option<PaneKind>,
+    /// Which way the wheel turned: -1 up, 1 down, 0 for a click.
+    pub wheel: isize,
 }
 
 /// A dialog and when it was opened.
@@ -96,14 +155,18 @@ pub struct Find {
 /// How the logs are shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogView {
-    /// Rows up from the end; 0 follows.
-    pub back: usize,
-    /// Held still at the end.
-    pub held: Option<Time>,
     /// Whether long lines are wrapped.
     pub wrap: bool,
-    /// The least severity shown.
-    pub least: Least,
+    /// Which lines are shown.
+    pub choice: super::logs::ask::Choice,
+    /// Which of them the reader was told to show.
+    pub chosen: super::logs::ask::Choice,
+    /// What was asked of the reader and not given to it yet.
+    pub asks: Vec<super::logs::ask::Ask>,
+    /// What is searched, as the reader was told: the word, and which place.
+    pub told: Option<(String, usize)>,
+    /// The rows of a page, as the reader was told.
+    pub rows: u16,
 }
 
 /// The least severity that is shown.
@@ -144,6 +207,10 @@ pub enum Msg {
     Answered(Result<String, String>),
     /// The console comes back from being suspended for so long.
     Resumed(Duration),
+    /// The mouse was used.
+    Pointed(Pointed),
+    /// The line to the terminal was measured.
+    Line(Line),
 }
 
 /// What `update` wants done outside.
@@ -153,12 +220,24 @@ pub enum Effect {
     Send(Command),
     /// Draw everything anew.
     Redraw,
+    /// Tell a replay what to do.
+    Replay(super::replay::Control),
     /// Give the shell back.
     Suspend,
     /// Leave the console.
     Leave,
     /// Write the screen to a file.
     Export,
+    /// Put it into the clipboard of the person's terminal.
+    Copy(Copied),
+    /// Ring or notify, where that is wanted.
+    Announce(String),
+    /// Ask the terminal for the mouse, or give it back.
+    Mouse(bool),
+    /// Leave for a console on another environment.
+    Switch(String),
+    /// Leave the full screen and go on in line mode.
+    Plain,
 }
 
 /// What `update` may look at.
@@ -194,10 +273,17 @@ impl Ui {
             logs: LogView::default(),
             messages: Vec::new(),
             acknowledged: Vec::new(),
-            relative: false,
+            times: Times::Utc,
+            preset: None,
+            grown: BTreeMap::new(),
             last_key: None,
             interrupted: None,
             size,
+            still: None,
+            told: Told::of(&world.situation),
+            mouse: false,
+            light: Light::default(),
+            line: Line::default(),
         };
         ui.sort_checks(world);
         ui.go(stage, world);
@@ -256,7 +342,9 @@ impl Ui {
 
     /// Whether a key must be ignored because the dialog has only just been drawn.
     pub fn unarmed(&self, now: Time) -> bool {
-        self.dialog.as_ref().is_some_and(|opened| words::since(opened.at, now) < ARMS)
+        // What is on a slow line was typed before the dialog could be seen.
+        let arms = ARMS.max(self.line.delay.unwrap_or_default());
+        self.dialog.as_ref().is_some_and(|opened| words::since(opened.at, now) < arms)
     }
 }
 

@@ -11,10 +11,16 @@ use rustix::termios::{
     OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
 };
 
+/// Clicks and the wheel, with coordinates of any size.
+pub const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+/// The terminal's own selection again.
+pub const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
 /// Title saved, alternate screen, bracketed paste on; the mouse stays the terminal's own.
 const ENTER: &[u8] = b"\x1b[22;0t\x1b[?1049h\x1b[?2004h\x1b[?25l";
 /// An unfinished string ended, and all of it taken back.
-const LEAVE: &[u8] = b"\x1b\\\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;0t";
+const LEAVE: &[u8] =
+    b"\x1b\\\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;0t";
 
 /// How long a terminal that does not drain may hold up the way back.
 const DRAIN: Duration = Duration::from_millis(500);

@@ -22,8 +22,10 @@ pub struct View<'a> {
     pub look: &'a Look,
     /// The verdict line.
     pub verdict: &'a Lines,
-    /// The time.
+    /// The time that ages are counted to; on a light link it moves every 5 s.
     pub now: Time,
+    /// The time on the clock.
+    pub clock: Time,
 }
 
 impl View<'_> {

@@ -20,6 +20,13 @@ pub struct Look {
     pub glyphs: Glyphs,
 }
 
+impl Look {
+    /// A role over something that is drawn already: nothing of what is below stays.
+    fn afresh(&self, role: Role) -> Style {
+        Style::reset().patch(self.theme.style(Role::Base)).patch(self.theme.style(role))
+    }
+}
+
 /// One row of a pane: words and what they mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
@@ -93,6 +100,41 @@ impl Row {
         self.parts.iter().map(|(_, text)| text.as_str()).collect()
     }
 
+    /// The same words in rows of at most so many columns, broken at blanks, each part with its role;
+    /// rows after the first begin with `indent` blanks.
+    pub fn fold(self, columns: usize, indent: usize) -> Vec<Self> {
+        if self.width() <= columns || columns <= indent + 8 {
+            return vec![self];
+        }
+        let mut rows = vec![Self::new()];
+        let mut used = 0;
+        for (role, text) in self.parts {
+            for piece in text.split_inclusive(' ') {
+                let wide = text::width(piece.trim_end());
+                if used + wide > columns && used > indent {
+                    rows.last_mut().into_iter().for_each(Self::trim_end);
+                    rows.push(Self::of(Role::Base, " ".repeat(indent)));
+                    used = indent;
+                }
+                if let Some(row) = rows.last_mut() {
+                    match row.parts.last_mut() {
+                        Some((same, words)) if *same == role => words.push_str(piece),
+                        _ => row.parts.push((role, piece.to_owned())),
+                    }
+                }
+                used += text::width(piece);
+            }
+        }
+        rows
+    }
+
+    /// Without the blank that it was broken at.
+    fn trim_end(&mut self) {
+        if let Some((_, text)) = self.parts.last_mut() {
+            text.truncate(text.trim_end().len());
+        }
+    }
+
     fn cut(&mut self, columns: usize) {
         let mut left = columns;
         for (_, text) in &mut self.parts {
@@ -163,6 +205,23 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     rows
 }
 
+/// `name   text`, wrapped under itself.
+pub fn fact(name: &str, text: &str, width: usize) -> Vec<Row> {
+    fact_as(Role::Base, name, text, width)
+}
+
+/// The same, where the text means something.
+pub fn fact_as(role: Role, name: &str, text: &str, width: usize) -> Vec<Row> {
+    let mut lines = wrap(text, width.saturating_sub(FACT)).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let mut rows = vec![Row::new().pad(Role::Muted, name, FACT).put(role, first)];
+    rows.extend(lines.map(|line| Row::of(role, format!("{:FACT$}{line}", ""))));
+    rows
+}
+
+/// Columns of a fact's name.
+const FACT: usize = 13;
+
 /// A box with a title at its left and a remark at its right; gives the area inside.
 pub fn frame(
     buffer: &mut Buffer,
@@ -192,14 +251,14 @@ pub fn frame(
     let title = format!(" {} ", text::fit(title, inner.saturating_sub(3)));
     let used = text::width(&title);
     if inner > 4 {
-        buffer.set_stringn(area.x + 2, area.y, &title, inner - 1, look.theme.style(role));
+        buffer.set_stringn(area.x + 2, area.y, &title, inner - 1, look.afresh(role));
     }
     let remark = format!(" {remark} ");
     let wide = text::width(&remark);
     if wide > 2 && used + wide + 3 <= inner {
         let at = usize::from(right) - 1 - wide;
         let at = u16::try_from(at).unwrap_or(right);
-        buffer.set_stringn(at, area.y, &remark, wide, Style::default());
+        buffer.set_stringn(at, area.y, &remark, wide, look.afresh(Role::Base));
     }
     Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2)
 }
@@ -216,6 +275,18 @@ pub fn bar(done: f64, cells: usize, glyphs: Glyphs) -> String {
     let full = ((cells as f64) * part).floor() as usize;
     let full = full.min(cells);
     format!("[{}{}]", glyphs.full.repeat(full), glyphs.empty.repeat(cells - full))
+}
+
+/// How many of so many parts a share of 0 to 1 is, rounded.
+pub fn parts(share: f64, of: usize) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of 0 to 1 of the few cells of a screen"
+    )]
+    let parts = (share.clamp(0.0, 1.0) * of as f64).round() as usize;
+    parts.min(of)
 }
 
 /// `x FAIL`, six columns: the words carry it, the sign and the role only help.
@@ -245,6 +316,30 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("", 3), [""]);
+    }
+
+    #[test]
+    fn a_row_folds_at_blanks_and_keeps_its_roles() {
+        let row = Row::of(Role::Base, "Tree: ")
+            .put(Role::Fail, "ROLL BACK NOW")
+            .put(Role::Base, " because of errors");
+        let folded = row.clone().fold(20, 2);
+        let texts: Vec<String> =
+            folded.iter().map(|row| row.text().trim_end().to_owned()).collect();
+        assert_eq!(texts, ["Tree: ROLL BACK NOW", "  because of errors"]);
+        assert!(folded[0].parts.contains(&(Role::Fail, "ROLL BACK NOW".to_owned())));
+        assert_eq!(row.clone().fold(80, 2), [row]);
+    }
+
+    #[test]
+    fn a_title_is_not_as_dim_as_the_line_it_stands_in() {
+        let theme = Theme::named("dark", crate::tui::theme::Depth::Sixteen).unwrap();
+        let look = Look { theme, glyphs: ASCII };
+        let area = Rect::new(0, 0, 20, 3);
+        let mut buffer = Buffer::empty(area);
+        frame(&mut buffer, area, ("Checks", "all"), Role::Title, &look);
+        let dim = |x| buffer[(x, 0)].modifier.contains(ratatui::style::Modifier::DIM);
+        assert!(dim(0) && !dim(4) && !dim(16), "{buffer:?}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::FixedOffset;
+
 use crate::model::ids::Time;
 
 /// From `from` to `now`; nothing when the clocks disagree.
@@ -50,9 +52,48 @@ pub fn hour(at: Time) -> String {
     at.format("%H:%M:%S").to_string()
 }
 
-/// A moment as asked: absolute in UTC, or as an age.
-pub fn moment(at: Time, now: Time, relative: bool) -> String {
-    if relative { format!("{:>8}", format!("-{}", age(since(at, now)))) } else { hour(at) }
+/// How moments are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// In UTC.
+    #[default]
+    Utc,
+    /// In this machine's zone.
+    Local(FixedOffset),
+    /// As ages.
+    Ages,
+}
+
+impl Times {
+    /// The next way; `zone` is this machine's, so far to the east.
+    #[must_use]
+    pub fn next(self, zone: FixedOffset) -> Self {
+        match self {
+            Self::Utc => Self::Local(zone),
+            Self::Local(_) => Self::Ages,
+            Self::Ages => Self::Utc,
+        }
+    }
+
+    /// For the title of a pane; nothing for UTC, which is what a moment without a word is in.
+    pub fn words(self) -> String {
+        match self {
+            Self::Utc => String::new(),
+            Self::Local(zone) => format!("local {zone}"),
+            Self::Ages => "ages".to_owned(),
+        }
+    }
+}
+
+/// A moment in eight columns, as asked; one of another day with its day instead of its seconds.
+pub fn moment(at: Time, now: Time, times: Times) -> String {
+    let long_ago = since(at, now) > Duration::from_hours(20);
+    let form = if long_ago { "%d %H:%M" } else { "%H:%M:%S" };
+    match times {
+        Times::Utc => at.format(form).to_string(),
+        Times::Local(zone) => at.with_timezone(&zone).format(form).to_string(),
+        Times::Ages => format!("{:>8}", format!("-{}", age(since(at, now)))),
+    }
 }
 
 /// `1` as `1 step`, `2` as `2 steps`.
@@ -75,6 +116,22 @@ mod tests {
         for seconds in ages {
             assert!(age(Duration::from_secs(seconds)).len() <= 4, "{seconds} seconds");
         }
+    }
+
+    #[test]
+    fn a_moment_takes_eight_columns_in_every_way() {
+        let at = chrono::DateTime::from_timestamp(1_764_000_000, 0).unwrap();
+        let now = at + chrono::Duration::seconds(75);
+        let zone = FixedOffset::east_opt(2 * 3_600).unwrap();
+        let mut times = Times::Utc;
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            seen.push(moment(at, now, times));
+            times = times.next(zone);
+        }
+        assert_eq!(seen, ["16:00:00", "18:00:00", "    -75s", "16:00:00"]);
+        let later = now + chrono::Duration::days(1);
+        assert_eq!(moment(at, later, Times::Utc), "24 16:00");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the console knows: the fold of the journal and what is beside it. Nothing here draws.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::ids::{CheckId, Time};
@@ -8,9 +9,12 @@ use crate::model::incident::RunState;
 use crate::model::live::Live;
 use crate::model::plan::{Level, LevelCard, PlanFace, Preflight, PreflightAnswer, StepFace};
 use crate::model::reading::Reading;
+use crate::model::rule::book::Proposal;
 use crate::model::situation::Situation;
 use crate::text::SafeText;
 
+use super::history::History;
+use super::settings::Settings;
 use super::words;
 
 /// Everything that is shown.
@@ -24,10 +28,20 @@ pub struct World {
     pub readings: BTreeMap<CheckId, Reading>,
     /// How far apart a check's last two readings were.
     pub pace: BTreeMap<CheckId, Duration>,
+    /// The last half hour of readings.
+    pub history: Arc<History>,
     /// One page of log lines.
     pub logs: LogPage,
     /// The line to the engine.
     pub link: Link,
+    /// What this person has set.
+    pub settings: Arc<Settings>,
+    /// The environments that are configured here, this one too.
+    pub environments: Vec<String>,
+    /// The guided procedures.
+    pub guides: Arc<Vec<crate::model::guide::Guide>>,
+    /// Where a replay stands, when it is the past that is shown.
+    pub replay: Option<super::replay::Replay>,
 }
 
 /// One page of log lines around the view, and what is not on it.
@@ -39,16 +53,36 @@ pub struct LogPage {
     pub sources: usize,
     /// Lines a second that come in.
     pub per_second: f64,
-    /// Lines that the filter hides.
+    /// Lines that were hidden: not chosen, or come while the page was held.
     pub hidden: u64,
     /// Lines lost before disk.
     pub dropped: u64,
-    /// Whether there is more above.
-    pub more_above: bool,
+    /// The sources' names.
+    pub names: Vec<String>,
+    /// Lines a second that are shown.
+    pub shown_per_second: f64,
+    /// Lines a second that are hidden.
+    pub hidden_per_second: f64,
+    /// Lines that were left out because more came than anyone reads.
+    pub sampled: u64,
+    /// Of so many such lines one is shown; 1 when all are.
+    pub one_of: u64,
+    /// Whether the page is held at a place.
+    pub paused: bool,
+    /// Lines that came since.
+    pub behind: u64,
+    /// The selected line, while the page is held.
+    pub cursor: Option<usize>,
+    /// What is left out, in a few words.
+    pub choice: String,
+    /// What became of the search.
+    pub found: Option<String>,
+    /// When it was read.
+    pub at: Option<Time>,
 }
 
 /// One log line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogRow {
     /// When.
     pub at: Time,
@@ -60,6 +94,12 @@ pub struct LogRow {
     pub text: SafeText,
     /// How many equal lines in a row it stands for.
     pub folded: u32,
+    /// Whether it says that lines are missing here.
+    pub gap: bool,
+    /// Where it has what is searched: begin and end of each place, in bytes.
+    pub found: Vec<(usize, usize)>,
+    /// Whether a person marked it.
+    pub marked: bool,
 }
 
 /// The line between this console and the engine.
@@ -161,6 +201,9 @@ impl World {
 
     /// Why not even a stop can be given from here.
     pub fn silenced(&self) -> Option<String> {
+        if self.replay.is_some() {
+            return Some("this is a replay: nothing can be started or stopped".to_owned());
+        }
         if let (Some(why), Some(_)) = (&self.link.observer, &self.link.foreign) {
             return Some(format!("{why}, and the engine is of another version"));
         }
@@ -214,6 +257,12 @@ impl World {
         })
     }
 
+    /// What a rule is about to do, or asks a person to do.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        let proposal = self.situation.rules.proposal.as_ref();
+        proposal.filter(|_| self.situation.open_run().is_none())
+    }
+
     /// The card of a level.
     pub fn card(&self, level: Level) -> Option<&LevelCard> {
         self.situation.levels.iter().find(|card| card.level == level)
@@ -238,5 +287,13 @@ impl World {
     pub fn pace(&self, check: &CheckId) -> Duration {
         let seen = self.pace.get(check).copied();
         seen.unwrap_or(Duration::from_secs(5)).max(Duration::from_secs(1))
+    }
+
+    /// For how long the requests that were counted last stand for now: two looks of the slowest
+    /// check that counts any.
+    pub fn requests_fresh(&self) -> Duration {
+        let counting = self.live.as_ref().map(|live| live.counting.as_slice()).unwrap_or_default();
+        let slowest = counting.iter().map(|check| self.pace(check)).max().unwrap_or_default();
+        (slowest * 2).clamp(Duration::from_secs(10), Duration::from_mins(10))
     }
 }

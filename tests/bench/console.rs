@@ -9,14 +9,14 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use super::support::Stack;
 use super::{line, ratio};
 
-struct Terminal {
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    writer: Box<dyn Write + Send>,
-    bytes: mpsc::Receiver<Vec<u8>>,
+pub(crate) struct Terminal {
+    pub(crate) child: Box<dyn portable_pty::Child + Send + Sync>,
+    pub(crate) writer: Box<dyn Write + Send>,
+    pub(crate) bytes: mpsc::Receiver<Vec<u8>>,
     _master: Box<dyn MasterPty + Send>,
 }
 
-fn open(command: CommandBuilder) -> Terminal {
+pub(crate) fn open(command: CommandBuilder) -> Terminal {
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).unwrap();
     let child = pair.slave.spawn_command(command).unwrap();
@@ -51,7 +51,7 @@ impl Terminal {
     }
 }
 
-fn of(stack: &Stack, arguments: &[&str]) -> CommandBuilder {
+pub(crate) fn of(stack: &Stack, arguments: &[&str]) -> CommandBuilder {
     let template = stack.command(arguments);
     let mut command = CommandBuilder::new(template.get_program());
     command.env_clear();
@@ -59,6 +59,11 @@ fn of(stack: &Stack, arguments: &[&str]) -> CommandBuilder {
     template.get_envs().for_each(|(name, value)| command.env(name, value.unwrap()));
     command.cwd(stack.dir());
     command
+}
+
+/// Proportional memory in MiB.
+pub(crate) fn memory(pid: u32) -> f64 {
+    proc(pid).0
 }
 
 /// Proportional memory in MiB, and context switches so far.

@@ -14,11 +14,23 @@
     reason = "a benchmark prints, measures and may stop at the first surprise"
 )]
 
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod console;
+mod containers;
+mod database;
+#[path = "../nginx/host.rs"]
+mod host_nginx;
+mod incident;
 mod journal;
+mod probes;
+mod restore;
 mod resume;
 #[path = "../support.rs"]
 mod support;
+mod switch;
+#[path = "../tools.rs"]
+mod tools;
 
 use std::time::Duration;
 
@@ -31,6 +43,24 @@ fn main() {
     }
     if run("console") {
         console::run();
+    }
+    if run("containers") {
+        containers::run();
+    }
+    if run("incident") {
+        incident::run();
+    }
+    if run("probes") {
+        probes::run();
+    }
+    if run("database") {
+        database::run();
+    }
+    if run("switch") {
+        switch::run();
+    }
+    if run("restore") {
+        restore::run();
     }
     if run("resume") {
         resume::run();

@@ -72,6 +72,7 @@ fn a_burst_of_forty_lines_costs_no_more_than_a_pane() {
             severity: 'I',
             text: format!("request {number} took {} ms", number * 7).as_str().into(),
             folded: 1,
+            ..LogRow::default()
         });
     }
     bench.msg(Msg::Changed);

@@ -4,16 +4,20 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use backout::model::entry::{Abort, Command};
+use backout::model::guide::Deed;
+use backout::model::loss::Choice;
 use backout::model::plan::{Level, PreflightAnswer};
 use backout::model::tree::Answer;
+use backout::model::until::{Lsn, Zone};
+use backout::model::window::Window;
 use backout::tui::dialogs::Dialog;
 use backout::tui::input::{Code, Input, Key};
 use backout::tui::offers;
 use backout::tui::stage::Stage;
 use backout::tui::state::{Effect, Msg};
 
-use super::Bench;
 use super::samples::{self, RUN, Story};
+use super::{Bench, ascii, text};
 
 const SCREEN: (u16, u16) = (80, 24);
 
@@ -22,7 +26,7 @@ fn later(bench: &mut Bench, millis: i64) {
 }
 
 /// Every key a terminal can send in one go.
-fn every_key() -> Vec<Key> {
+pub(super) fn every_key() -> Vec<Key> {
     let mut codes: Vec<Code> = (' '..='~').map(Code::Char).collect();
     codes.extend([
         Code::Enter,
@@ -58,6 +62,7 @@ fn changes_production(effect: &Effect) -> bool {
     match effect {
         Effect::Send(
             Command::Approve { .. }
+            | Command::Choose { .. }
             | Command::Retry { .. }
             | Command::Skip { .. }
             | Command::MarkDone { .. }
@@ -65,18 +70,50 @@ fn changes_production(effect: &Effect) -> bool {
             | Command::Abort { .. }
             | Command::EndWatch { .. }
             | Command::Close
-            | Command::TakeLead { .. },
+            | Command::Hold { .. }
+            | Command::Unhold { .. }
+            | Command::Release { .. }
+            | Command::HandOver { .. }
+            | Command::Deploy { .. }
+            | Command::Pin { .. }
+            | Command::Unpin { .. }
+            | Command::TakeLead { .. }
+            | Command::HandLead { .. }
+            | Command::Lock { .. }
+            | Command::Unlock { .. }
+            | Command::EmergencyStop { .. }
+            | Command::Guide { deed: Deed::Change, .. }
+            | Command::Overrule { .. },
         ) => true,
         Effect::Send(
             Command::Plan { .. }
+            | Command::PlanUndo { .. }
             | Command::Answer { .. }
             | Command::Pause
             | Command::Note { .. }
-            | Command::Detach,
+            | Command::Detach
+            | Command::Since { .. }
+            | Command::Mute { .. }
+            | Command::Unmute { .. }
+            | Command::Override { .. }
+            | Command::Tick { .. }
+            | Command::Guide { deed: Deed::Look | Deed::Done { .. }, .. }
+            | Command::Acknowledge { .. }
+            | Command::Trigger { .. }
+            | Command::Export { .. }
+            | Command::Veto { .. }
+            | Command::Freeze { .. }
+            | Command::Unset { .. },
         )
         | Effect::Redraw
         | Effect::Suspend
         | Effect::Leave
+        | Effect::Copy(_)
+        | Effect::Announce(_)
+        | Effect::Mouse(_)
+        | Effect::Switch(_)
+        | Effect::Plain
+        | Effect::Replay(_)
         | Effect::Export => false,
     }
 }
@@ -86,8 +123,14 @@ fn word_is_typed(bench: &Bench) -> bool {
     bench.ui.dialog.as_ref().is_some_and(|opened| match &opened.dialog {
         Dialog::Confirm(confirm) => confirm.complete(&bench.world),
         Dialog::Typed(typed) => typed.complete(),
+        Dialog::Hold(hold) => hold.complete(),
+        Dialog::Palette(palette) => palette.complete(&bench.world, bench.now),
+        Dialog::Guide(page) => page.complete(),
         Dialog::Answer(_)
+        | Dialog::Veto(_)
+        | Dialog::Filters(_)
         | Dialog::Pause
+        | Dialog::Export
         | Dialog::Detach
         | Dialog::Help(_)
         | Dialog::Note(_)
@@ -135,7 +178,30 @@ fn no_single_key_from_any_state_changes_production() {
 #[test]
 fn a_command_that_changes_production_comes_only_from_enter_on_the_whole_word() {
     let words = [
-        "ROLLBACK", "STOP", "UNDO", "DONE", "RETRY", "RESUME", "END", "CLOSE", "x", "R", "d", "why",
+        "ROLLBACK",
+        "STOP",
+        "UNDO",
+        "DONE",
+        "RETRY",
+        "RESUME",
+        "END",
+        "CLOSE",
+        "HOLD",
+        "LIFT",
+        "H",
+        "U",
+        "x",
+        "R",
+        "d",
+        "why",
+        ":",
+        ":",
+        ":",
+        "unhold why",
+        "severity high why",
+        "release ",
+        "pin ",
+        "mute all 30m why",
     ];
     let keys = every_key();
     let mut seed = 7_u64;
@@ -146,10 +212,14 @@ fn a_command_that_changes_production_comes_only_from_enter_on_the_whole_word() {
     let mut committed = HashSet::new();
     for sample in samples::all() {
         let mut bench = Bench::new(sample.clone(), SCREEN);
-        for _ in 0..400 {
-            let mut burst: Vec<Key> = match random(3) {
+        for _ in 0..1_500 {
+            let mut word = || words[random(words.len())].chars().map(Key::char).collect::<Vec<_>>();
+            let (first, second) = (word(), word());
+            let mut burst: Vec<Key> = match random(4) {
                 0 => vec![keys[random(keys.len())]],
-                1 => words[random(words.len())].chars().map(Key::char).collect(),
+                1 => first,
+                // What a hasty person types in one go.
+                2 => [first, second, vec![Key::plain(Code::Enter)]].concat(),
                 _ => vec![Key::plain(Code::Enter)],
             };
             for key in burst.drain(..) {
@@ -173,7 +243,9 @@ fn typing_the_word_and_enter_approves_the_plan_that_was_read() {
     assert_eq!(bench.keys("R"), []);
     assert_eq!(bench.types("ROLLBACK"), []);
     let effects = bench.keys("Enter");
-    let [Effect::Send(Command::Approve { plan, lead, reason })] = effects.as_slice() else {
+    let [Effect::Send(Command::Approve { plan, lead, reason, accept_loss: None })] =
+        effects.as_slice()
+    else {
         panic!("{effects:?}");
     };
     assert_eq!(plan, &samples::plan().digest());
@@ -536,4 +608,83 @@ fn f12_shows_what_backout_itself_says_and_goes_away_again() {
     assert!(bench.text().contains("backout itself"), "{}", bench.text());
     bench.keys("Esc");
     assert_eq!(bench.ui.dialog, None);
+}
+
+/// At the gate of a recovery whose point can be brought forward from 23:40:00 to 23:52:00.
+fn at_the_gate(grows: bool) -> Bench {
+    let mut bench = Bench::at("gate", SCREEN);
+    let run = bench.world().situation.run.as_mut().unwrap();
+    run.plan.face.window = Some(Window {
+        from: samples::at(-840),
+        until: samples::at(-120),
+        stop: Lsn(0x300_0000),
+        end: Lsn(0x500_0000),
+        gaps: Vec::new(),
+        timeline: 1,
+        system: 7,
+        grows,
+    });
+    run.plan.face.zone = Some(Zone { name: "Europe/Berlin".into(), shift: 3600 });
+    bench.keys("R");
+    bench
+}
+
+fn chosen(effects: &[Effect]) -> Option<Choice> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Send(Command::Choose { choice, .. }) => Some(choice.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn at_the_gate_another_moment_is_typed_and_refused_where_it_cannot_be_reached() {
+    let mut bench = at_the_gate(false);
+    bench.types("NEW TIME");
+    let shown = text(&bench.frame(&ascii()));
+    assert!(shown.contains("Which moment:"), "{shown}");
+    assert!(shown.contains("Europe/Berlin"), "{shown}");
+    bench.keys("Tab");
+    for (typed, why) in [
+        ("23:30", "is before the base backup was finished"),
+        ("23:53", "is after the last log that can be used"),
+        ("2025-11-21 23:45:00", "names no zone"),
+        ("+5m", "is yet to come"),
+    ] {
+        bench.types(typed);
+        assert_eq!(bench.keys("Enter"), [], "{typed}");
+        let shown = text(&bench.frame(&ascii()));
+        let flat = shown.split(['|', ' ', '\n']).filter(|part| !part.is_empty());
+        let flat = flat.collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(why), "{typed}: {shown}");
+        if !why.contains("zone") && !why.contains("yet") {
+            let window = "2025-11-21 23:40:00Z to 2025-11-21 23:52:00Z";
+            assert!(flat.contains(window), "{typed}: {shown}");
+        }
+        for _ in typed.chars() {
+            bench.keys("Backspace");
+        }
+    }
+    bench.types("23:45:30");
+    let moment = Choice::NewMoment { to: "2025-11-21 23:45:30Z".to_owned() };
+    assert_eq!(chosen(&bench.keys("Enter")), Some(moment));
+}
+
+#[test]
+fn at_the_gate_a_server_that_lives_reaches_up_to_now_and_no_moment_is_no_plan() {
+    let mut bench = at_the_gate(true);
+    bench.types("NEW TIME");
+    bench.keys("Tab");
+    bench.types("-10s");
+    assert!(matches!(chosen(&bench.keys("Enter")), Some(Choice::NewMoment { .. })));
+    let mut bench = at_the_gate(true);
+    bench.types("NEW TIME");
+    assert_eq!(chosen(&bench.keys("Enter")), Some(Choice::NewTime));
+    // Where no logs are kept there is no moment between points.
+    let mut bench = Bench::at("gate", SCREEN);
+    bench.keys("R");
+    bench.types("NEW TIME");
+    bench.keys("Tab");
+    bench.types("23:45");
+    assert_eq!(bench.keys("Enter"), []);
+    assert!(text(&bench.frame(&ascii())).contains("no moment between points"));
 }

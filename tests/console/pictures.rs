@@ -59,6 +59,18 @@ fn every_dialog_looks_as_it_did() {
         ("help", "assess", "?", ""),
         ("close", "report", "C", ""),
         ("check-detail", "assess", "Tab j j j", ""),
+        ("hold", "can-hold", "H", ""),
+        ("hold-whole", "can-hold", "H 1 2", "HOLD"),
+        ("unhold", "held", "U", ""),
+        ("choose", "gate", "R", ""),
+        ("choose-swap", "gate", "R", "ROLLBACK"),
+        ("export", "can-export", "e", ""),
+        ("full-plan-files", "plan-files", "F2", ""),
+        ("veto", "rule-plan", "V", ""),
+        ("rules", "rule-plan", "r", ""),
+        ("rules-frozen", "frozen", "r", ""),
+        ("people", "escalates", "A", ""),
+        ("compare", "assess", "=", ""),
     ];
     for (name, state, keys, typed) in dialogs {
         let sample = samples::named(state);
@@ -71,6 +83,28 @@ fn the_main_stages_look_as_they_did_in_utf8() {
     for name in ["assess", "plan", "run", "waiting-unknown", "watch", "report"] {
         let bench = Bench::at(name, (80, 24));
         hold(&format!("{name}-utf8"), &text(&bench.frame(&dark())));
+    }
+}
+
+#[test]
+fn the_main_stages_look_as_they_did_where_there_is_much_room() {
+    for name in ["detect", "assess", "level", "plan", "run", "validate", "watch", "report"] {
+        let state = if name == "level" { "assess" } else { name };
+        let mut bench = Bench::at(state, (200, 60));
+        bench.keys(if name == "level" { "L" } else { "" });
+        hold(&format!("wide-{name}"), &text(&bench.frame(&ascii())));
+    }
+    for (name, state, keys) in [
+        ("gate", "gate", ""),
+        ("choose", "gate", "R"),
+        ("export", "can-export", "e"),
+        ("full-plan-files", "plan-files", "F2"),
+        ("rule-plan", "rule-plan", ""),
+        ("people", "escalates", "A"),
+    ] {
+        let mut bench = Bench::at(state, (200, 60));
+        bench.keys(keys);
+        hold(&format!("wide-{name}"), &text(&bench.frame(&ascii())));
     }
 }
 

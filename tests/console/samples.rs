@@ -1,6 +1,9 @@
 //! Situations made the way the real ones are: by folding entries, one after the other.
 
+mod gates;
+mod holds;
 mod plans;
+mod rules;
 mod runs;
 mod story;
 mod worlds;
@@ -16,6 +19,11 @@ pub(crate) use story::{Story, check};
 /// The story up to a plan that is on the table.
 pub(crate) fn planned_story() -> Story {
     plans::planned(false)
+}
+
+/// The story of a whole run of level 1, with its end.
+pub(crate) fn ended_story(outcome: backout::model::entry::Outcome) -> Story {
+    runs::ended(outcome)
 }
 
 pub(crate) use worlds::{HOSTILE, all, named};

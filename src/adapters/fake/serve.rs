@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::adapters::{Error, Kind, Traffic};
+use crate::model::hold::HoldPart;
 use crate::model::ids::Color;
 
 use super::Fake;
@@ -108,7 +109,7 @@ impl Fake {
                     .iter()
                     .map(|(color, count)| (color, json!({"in_flight": count})))
                     .collect();
-                json!({"active": state.active, "colors": colors, "effect": state.effect})
+                json!({"active": state.active, "colors": colors, "effect": state.effect, "holds": state.held})
             }),
             ("POST", "/switch") => {
                 self.switch(&word("to").into(), word("effect")).await.map(|()| json!({}))
@@ -117,6 +118,13 @@ impl Fake {
                 .drain(&word("color").into(), Duration::ZERO)
                 .await
                 .map(|cut| json!({"left": 0, "cut": cut})),
+            ("POST", "/hold") => match word("part").parse::<HoldPart>() {
+                Ok(part) => {
+                    let held = order.get("held").and_then(Value::as_bool) == Some(true);
+                    self.hold(part, held, word("effect")).await.map(|()| json!({}))
+                }
+                Err(why) => Err(Error::new(Kind::Rejected, why)),
+            },
             _ => Err(Error::new(Kind::NotFound, "no such path")),
         };
         match done {

@@ -170,3 +170,27 @@ async fn the_commands_by_hand_name_the_process_and_its_command() {
         local.by_hand(&GREEN(), true).ends_with("setsid backout -c 'exec sleep 60' </dev/null &")
     );
 }
+
+#[tokio::test]
+async fn workers_are_the_folders_named_after_their_colour_and_stop_with_a_note_each() {
+    let mut stack = Stack::new();
+    stack.run("exec sleep 60");
+    let at = |name: &str| stack.dir.path().join(name);
+    let file = fs::read(at("green/process.json")).unwrap();
+    fs::remove_file(at("green/process.json")).unwrap();
+    for name in ["green-worker", "greenish-worker", "green-empty"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    fs::write(at("green-worker/process.json"), &file).unwrap();
+    fs::write(at("greenish-worker/process.json"), &file).unwrap();
+    let local = stack.local();
+    let worker = |running| vec![Worker { name: "green-worker".to_owned(), running }];
+    assert_eq!(local.workers(&GREEN()).await.unwrap(), worker(true));
+    assert_eq!(local.workers(&"blue".into()).await.unwrap(), []);
+    assert!(local.workers(&"../x".into()).await.is_err(), "a colour is a folder's name");
+    let by_hand = local.workers_by_hand(&GREEN(), false);
+    assert!(by_hand[0].starts_with("kill -TERM "), "{by_hand:?}");
+    let note = local.stop_workers(&GREEN(), Duration::from_secs(10), "k").await.unwrap();
+    assert_eq!(note.as_str(), "green-worker ended by itself");
+    assert_eq!(local.workers(&GREEN()).await.unwrap(), worker(false));
+}

@@ -86,6 +86,17 @@ impl Output {
     }
 }
 
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn digest(file: &mut File) -> io::Result<Digest> {
     file.seek(SeekFrom::Start(0))?;
     let mut hash = Sha256::new();

@@ -16,8 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::adapters::process::Identity;
 use crate::adapters::{Error, Kind, fault};
+use crate::bug::Bug;
 use crate::clock::Clock;
 use crate::model::ids::Time;
+use crate::redact::{Book, Clean, Redactor};
 use crate::text::SafeText;
 
 use super::output::{HEAD, Output, TAIL};
@@ -30,13 +32,16 @@ use super::{
 const OUTPUT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs the tool of `slot`, whose lock must be on standard input. Success means that an outcome
-/// was left, whatever it says.
-pub fn run_step(slot: &Path) -> ExitCode {
+/// was left, whatever it says. `known` is the JSON list of the secrets that its output must not
+/// hold.
+pub fn run_step(slot: &Path, known: &str) -> ExitCode {
+    let known: Vec<String> = serde_json::from_str(known).unwrap_or_default();
+    let redactor = Redactor::new(known.iter().map(String::as_str));
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::io("start", "the shim", &e))
-        .and_then(|runtime| runtime.block_on(step(slot, &Clock::real())));
+        .and_then(|runtime| runtime.block_on(step(slot, redactor, &Clock::real())));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,7 +52,7 @@ pub fn run_step(slot: &Path) -> ExitCode {
     }
 }
 
-async fn step(slot: &Path, clock: &Clock) -> Result<(), Error> {
+async fn step(slot: &Path, redactor: Redactor, clock: &Clock) -> Result<(), Error> {
     let no = |why: &str| {
         let message = format!("could not run {}: {why}", slot.display());
         Error::new(Kind::Rejected, message)
@@ -62,6 +67,9 @@ async fn step(slot: &Path, clock: &Clock) -> Result<(), Error> {
     }
     // Our own session: no terminal's hang-up or interrupt reaches us.
     rustix::process::setsid().ok();
+    if Bug::DeathSignal.is_on() {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).ok();
+    }
     // Whoever forks away from the tool becomes our child, so that none is lost from sight.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|e| Error::io("become the reaper of", slot.display(), &e.into()))?;
@@ -79,7 +87,7 @@ async fn step(slot: &Path, clock: &Clock) -> Result<(), Error> {
     write_json(&slot.join("started.json"), &Started { shim, boot })?;
 
     let begun = clock.now();
-    let outcome = match start(slot, &command) {
+    let outcome = match start(slot, &command, redactor) {
         Ok((child, output)) => {
             fault::at("S4");
             let asked = async {
@@ -111,7 +119,11 @@ fn lock_is_on_stdin(slot: &Path) -> bool {
 type Written = oneshot::Receiver<Result<ToolOutput, std::io::Error>>;
 
 #[expect(clippy::disallowed_methods, reason = "adapters/shim is where tools are started")]
-fn start(slot: &Path, command: &ToolCommand) -> Result<(Child, Written), Error> {
+fn start(
+    slot: &Path,
+    command: &ToolCommand,
+    redactor: Redactor,
+) -> Result<(Child, Written), Error> {
     let (name, arguments) = command
         .argv
         .split_first()
@@ -135,7 +147,7 @@ fn start(slot: &Path, command: &ToolCommand) -> Result<(Child, Written), Error> 
     let (send, written) = oneshot::channel();
     std::thread::Builder::new()
         .name("output".to_owned())
-        .spawn(move || send.send(gather(reader, output)).ok())
+        .spawn(move || send.send(gather(reader, output, &redactor)).ok())
         .map_err(failed)?;
     Ok((child, written))
 }
@@ -145,8 +157,11 @@ fn start(slot: &Path, command: &ToolCommand) -> Result<(Child, Written), Error> 
 fn gather(
     mut reader: std::io::PipeReader,
     mut output: Output,
+    redactor: &Redactor,
 ) -> Result<ToolOutput, std::io::Error> {
     let mut part = vec![0; 64 * 1024];
+    let mut book = Book::new("o");
+    let mut clean = Clean::new(redactor, &mut book);
     let mut failed = None;
     loop {
         let got = match reader.read(&mut part) {
@@ -158,8 +173,11 @@ fn gather(
             break;
         };
         if failed.is_none() {
-            failed = output.take(read).err();
+            failed = clean.take(read, &mut output).err();
         }
+    }
+    if failed.is_none() {
+        failed = clean.end(&mut output).err();
     }
     match failed {
         None => output.finish(),

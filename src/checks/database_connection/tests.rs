@@ -128,14 +128,21 @@ async fn fault_5_the_limit_of_a_database_check_is_kept() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_later_is_unknown_and_its_password_is_not_shown() {
-    let settings = Settings {
-        database: Database::Later(Secret::plain("postgresql://user:geheim@localhost/db")),
+async fn a_server_that_does_not_listen_is_refused_and_its_password_is_not_shown() {
+    let of = |url: &str| Settings {
+        database: Database::Postgres(Secret::plain(url)),
         query: "SELECT 1".into(),
         thresholds: Thresholds::default(),
     };
-    assert_eq!(settings.target(), "postgresql://user:***@localhost/db");
+    let settings = of("postgresql://user:geheim@127.0.0.1:1/db");
+    assert_eq!(settings.target(), "postgresql://user:***@127.0.0.1:1/db");
     let spec = fixture::spec(CheckKind::DatabaseConnection(settings), LIMIT);
     let reading = probe(&spec, &fixture::cx()).await;
-    assert_eq!(reading.finding, Finding::Unknown { reason: Reason::Skipped });
+    assert_eq!(class(&reading), WhyClass::Refused);
+    assert!(!format!("{reading:?}").contains("geheim"), "{reading:?}");
+    let settings = of("postgresql://user:geheim@127.0.0.1:1/db?sslmode=maybe");
+    let spec = fixture::spec(CheckKind::DatabaseConnection(settings), LIMIT);
+    let reading = probe(&spec, &fixture::cx()).await;
+    assert_eq!(reading.finding, Finding::Unknown { reason: Reason::BadConfig });
+    assert!(!format!("{reading:?}").contains("geheim"), "{reading:?}");
 }

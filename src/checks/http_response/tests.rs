@@ -15,6 +15,8 @@ fn settings(url: &str) -> Settings {
         url: Secret::plain(url),
         target: Target::parse(url).unwrap(),
         headers: Vec::new(),
+        method: hyper::Method::GET,
+        body: hyper::body::Bytes::new(),
         expected: Statuses(vec![(200, 200)]),
         thresholds: Thresholds::default(),
         expect: Vec::new(),

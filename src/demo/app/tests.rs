@@ -43,8 +43,8 @@ impl Running {
         (status, serde_json::from_str(&body).unwrap())
     }
 
-    fn make(&self, color: Color, fault: &str) {
-        apply(&self.stage.layout, color, fault.parse().unwrap()).unwrap();
+    async fn make(&self, color: Color, fault: &str) {
+        apply(&self.stage.layout, color, fault.parse().unwrap()).await.unwrap();
     }
 
     async fn migrate(&self, up: bool) {
@@ -69,9 +69,12 @@ async fn the_app_shows_its_colour_version_schema_and_rows() {
     }
     assert_eq!(app.json("/api/v1/secrets").await.0, 404);
     assert_eq!(app.stage.post(app.at, "/api/v1/users", "{}").await.0, 405);
+    assert_eq!(app.stage.post(app.at, "/api/v1/sessions", "{}").await.0, 400);
+    let (code, saved) = app.stage.post(app.at, "/api/v1/sessions", r#"{"user": 7}"#).await;
+    assert_eq!((code, &saved["id"]), (201, &json!(601)));
     let (_, metrics) = app.stage.get(app.at, "/metrics").await;
     assert!(metrics.contains(r#"app_info{version="v2.4.9",color="blue"} 1"#), "{metrics}");
-    assert!(metrics.contains(r#"http_requests_total{code="2xx"} 7"#), "{metrics}");
+    assert!(metrics.contains(r#"http_requests_total{code="2xx"} 9"#), "{metrics}");
 }
 
 #[tokio::test]
@@ -91,7 +94,7 @@ async fn the_old_version_runs_on_the_new_schema_but_the_new_one_not_on_the_old()
 #[tokio::test]
 async fn a_share_of_api_requests_fails_exactly_and_health_stays_good() {
     let app = app(Color::Blue).await;
-    app.make(Color::Blue, "errors:0.3");
+    app.make(Color::Blue, "errors:0.3").await;
     eventually("the first error", || async { app.json("/api/v1/sessions").await.0 == 500 }).await;
     for path in ["/api/v1/users", "/api/v1/documents"] {
         let mut failed = 0;
@@ -102,7 +105,7 @@ async fn a_share_of_api_requests_fails_exactly_and_health_stays_good() {
         assert_eq!(failed, 30, "{path}");
     }
     assert_eq!(app.json("/status").await.1["overall_ready"], true);
-    app.make(Color::Blue, "errors:0.5");
+    app.make(Color::Blue, "errors:0.5").await;
     eventually("half is too much to be ready", || async {
         app.json("/status").await.1["overall_ready"] == false
     })
@@ -117,7 +120,7 @@ async fn a_share_of_api_requests_fails_exactly_and_health_stays_good() {
 #[tokio::test]
 async fn a_database_that_is_away_is_noticed_and_its_return_too() {
     let app = app(Color::Blue).await;
-    app.make(Color::Blue, "db-down");
+    app.make(Color::Blue, "db-down").await;
     let (code, health) = app.json("/health").await;
     assert_eq!((code, &health["status"]), (503, &json!("failing")));
     assert_eq!(app.json("/status").await.1["overall_ready"], false);
@@ -131,7 +134,7 @@ async fn a_database_that_is_away_is_noticed_and_its_return_too() {
 #[tokio::test]
 async fn a_hanging_app_answers_again_when_it_is_healed() {
     let app = app(Color::Blue).await;
-    app.make(Color::Blue, "hang");
+    app.make(Color::Blue, "hang").await;
     let limit = std::time::Duration::from_millis(200);
     eventually("it hangs", || async {
         let asking = app.stage.get(app.at, "/health");
@@ -147,7 +150,7 @@ async fn a_hanging_app_answers_again_when_it_is_healed() {
 #[tokio::test]
 async fn latency_delays_every_answer() {
     let app = app(Color::Blue).await;
-    app.make(Color::Blue, "latency:120");
+    app.make(Color::Blue, "latency:120").await;
     for path in ["/health", "/metrics", "/api/v1/users"] {
         eventually("it is slow", || async {
             let began = Instant::now();
@@ -161,7 +164,7 @@ async fn latency_delays_every_answer() {
 #[tokio::test]
 async fn a_crash_leaves_a_stack_trace_and_no_stop_in_the_ledger() {
     let app = app(Color::Green).await;
-    app.make(Color::Green, "crash");
+    app.make(Color::Green, "crash").await;
     assert_eq!(app.task.await.unwrap(), super::CRASHED);
     let log = app.stage.read("green/app.log");
     let trace = log.split_once("ERROR request_id=- out of memory").unwrap().1;

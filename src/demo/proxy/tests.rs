@@ -11,6 +11,8 @@ use super::super::layout::Color;
 use super::super::pool::Pool;
 use super::super::stage::{LIMIT, Running, Stage, StandIn, eventually, other, run_proxy};
 
+mod hold;
+
 struct Scene {
     stage: Stage,
     blue: StandIn,

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use super::super::Error;
 use super::index::{Block, SegmentIndex};
+use super::sampler::{Passing, Sampler};
+use super::walk::{Ahead, Head, Walk};
 use super::{LogSeverity, Query, Record};
 
 /// What is known of one source.
@@ -91,6 +93,50 @@ impl SourceIndex {
     }
 }
 
+impl SourceIndex {
+    /// Gives a sampler everything from line `from` on, reading about `budget` bytes at most;
+    /// where it ended.
+    pub(super) fn pass(
+        &mut self,
+        from: u64,
+        query: &Query,
+        source: usize,
+        (sampler, budget): (&mut Sampler, &mut u64),
+    ) -> Result<u64, Error> {
+        let mut number = from.clamp(self.first(), self.after());
+        while number < self.after() && *budget > 0 {
+            let (Some((at, block)), _) = self.block(number, false)? else { break };
+            let Some(index) = self.segments.get(at) else { break };
+            // What the ring gave up meanwhile cannot be read any more.
+            let bytes = index.load(&block)?;
+            *budget = budget.saturating_sub(bytes.len() as u64);
+            for (place, (start, end)) in (block.first..).zip(lines(&bytes)) {
+                if place < number {
+                    continue;
+                }
+                let record = Record::parse(bytes.get(start..end).unwrap_or_default());
+                let severity =
+                    if record.gap { LogSeverity::Warn } else { LogSeverity::of(record.text) };
+                let young = query.since.is_none_or(|since| record.ms >= since.timestamp_millis());
+                if record.gap || (young && query.wants(severity, record.text)) {
+                    sampler.take(&Passing {
+                        source,
+                        number: place,
+                        ms: record.ms,
+                        severity,
+                        gap: record.gap,
+                        text: record.text,
+                    });
+                } else {
+                    sampler.hide();
+                }
+            }
+            number = block.after().max(number + 1);
+        }
+        Ok(number)
+    }
+}
+
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;
     memchr::memchr_iter(b'\n', bytes).map(move |end| {
@@ -102,28 +148,10 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
 
 /// A line that the query wants.
 #[derive(Clone, Debug)]
-pub(super) struct Hit {
-    /// Its number.
-    pub(super) number: u64,
-    /// Its time.
-    pub(super) ms: i64,
-    /// How bad it says it is.
-    pub(super) severity: LogSeverity,
-    /// Whether it is a gap.
-    pub(super) gap: bool,
+struct Hit {
+    head: Head,
     start: usize,
     end: usize,
-}
-
-/// What is next in a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ahead {
-    /// A line that the query wants: [`Cursor::head`].
-    Hit,
-    /// Nothing more in this direction.
-    End,
-    /// Not known: the budget is used up.
-    Tired,
 }
 
 /// A walk over one source.
@@ -169,72 +197,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Looks for the next line, reading at most `budget` bytes, but always one block.
-    pub(super) fn look(&mut self, budget: &mut u64) -> Result<Ahead, Error> {
-        loop {
-            if !self.hits.is_empty() {
-                return Ok(Ahead::Hit);
-            }
-            if self.at_end() {
-                return Ok(Ahead::End);
-            }
-            if *budget == 0 && !self.rested {
-                return Ok(Ahead::Tired);
-            }
-            self.rested = false;
-            self.load(budget)?;
-        }
-    }
-
-    /// The next line.
-    pub(super) fn head(&self) -> Option<&Hit> {
+    fn next(&self) -> Option<&Hit> {
         if self.backward { self.hits.back() } else { self.hits.front() }
-    }
-
-    /// The bytes of a line.
-    pub(super) fn text(&self, hit: &Hit) -> &[u8] {
-        let stored = self.bytes.get(hit.start..hit.end).unwrap_or_default();
-        Record::parse(stored).text
-    }
-
-    /// Goes past the next line.
-    pub(super) fn take(&mut self) {
-        let taken = if self.backward { self.hits.pop_back() } else { self.hits.pop_front() };
-        self.taken += u64::from(taken.is_some());
-    }
-
-    /// How far the walk has come: everything between here and its beginning was taken or is not
-    /// wanted.
-    pub(super) fn reached(&self) -> u64 {
-        match self.head() {
-            Some(hit) if self.backward => hit.number + 1,
-            Some(hit) => hit.number,
-            None => self.looked,
-        }
-    }
-
-    /// Where it began.
-    pub(super) fn begun_at(&self) -> u64 {
-        self.begun_at
-    }
-
-    /// The lines passed that were not wanted.
-    pub(super) fn hidden(&self) -> u64 {
-        self.begun_at.abs_diff(self.reached()).saturating_sub(self.taken)
-    }
-
-    /// Whether nothing is left in this direction.
-    pub(super) fn is_over(&self) -> bool {
-        self.hits.is_empty() && self.at_end()
-    }
-
-    /// Whether something lies on the other side of the beginning.
-    pub(super) fn has_behind(&self) -> bool {
-        if self.backward {
-            self.begun_at < self.index.after()
-        } else {
-            self.begun_at > self.index.first()
-        }
     }
 
     fn at_end(&self) -> bool {
@@ -276,7 +240,7 @@ impl<'a> Cursor<'a> {
     fn choose(&mut self, block: &Block, from: u64, to: u64) {
         let query = self.query;
         let plain = query.find.as_ref().filter(|find| find.plain && block.gaps == 0);
-        let nothing = plain.is_some_and(|find| !find.regex.is_match(&self.bytes));
+        let nothing = plain.is_some_and(|find| !find.is_in(&self.bytes));
         let since = query.since.map(|since| since.timestamp_millis());
         if nothing && since.is_none() {
             return;
@@ -297,18 +261,71 @@ impl<'a> Cursor<'a> {
             }
             let severity =
                 if record.gap { LogSeverity::Warn } else { LogSeverity::of(record.text) };
-            let found = |find: &super::Find| find.regex.is_match(record.text);
-            let wanted = severity >= query.min_severity && query.find.as_ref().is_none_or(found);
-            if record.gap || wanted {
-                self.hits.push_back(Hit {
-                    number,
-                    ms: record.ms,
-                    severity,
-                    gap: record.gap,
-                    start,
-                    end,
-                });
+            if record.gap || query.wants(severity, record.text) {
+                let head = Head { number, ms: record.ms, severity, gap: record.gap };
+                self.hits.push_back(Hit { head, start, end });
             }
+        }
+    }
+}
+
+impl Walk for Cursor<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn look(&mut self, budget: &mut u64) -> Result<Ahead, Error> {
+        loop {
+            if !self.hits.is_empty() {
+                return Ok(Ahead::Hit);
+            }
+            if self.at_end() {
+                return Ok(Ahead::End);
+            }
+            if *budget == 0 && !self.rested {
+                return Ok(Ahead::Tired);
+            }
+            self.rested = false;
+            self.load(budget)?;
+        }
+    }
+
+    fn head(&self) -> Option<(Head, &[u8])> {
+        let hit = self.next()?;
+        let stored = self.bytes.get(hit.start..hit.end).unwrap_or_default();
+        Some((hit.head, Record::parse(stored).text))
+    }
+
+    fn take(&mut self) {
+        let taken = if self.backward { self.hits.pop_back() } else { self.hits.pop_front() };
+        self.taken += u64::from(taken.is_some());
+    }
+
+    fn begun_at(&self) -> u64 {
+        self.begun_at
+    }
+
+    fn reached(&self) -> u64 {
+        match self.next() {
+            Some(hit) if self.backward => hit.head.number + 1,
+            Some(hit) => hit.head.number,
+            None => self.looked,
+        }
+    }
+
+    fn hidden(&self) -> u64 {
+        self.begun_at.abs_diff(self.reached()).saturating_sub(self.taken)
+    }
+
+    fn is_over(&self) -> bool {
+        self.hits.is_empty() && self.at_end()
+    }
+
+    fn has_behind(&self) -> bool {
+        if self.backward {
+            self.begun_at < self.index.after()
+        } else {
+            self.begun_at > self.index.first()
         }
     }
 }

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::DateTime;
-use regex::bytes::{Regex, RegexBuilder};
 
 use crate::model::ids::Time;
 use crate::text::SafeText;
@@ -19,30 +18,42 @@ use crate::text::SafeText;
 use super::Error;
 
 mod cursor;
+mod file_walk;
+mod files;
+mod find;
 mod index;
 mod reader;
+mod sampler;
+mod search;
 mod severity;
+pub mod share;
+pub mod stamp;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
+pub use files::FileReader;
+pub use find::Find;
 pub use reader::SpoolReader;
+pub use sampler::Fresh;
+pub use search::{Progress, Search, Sought, Wake};
 pub use severity::LogSeverity;
-pub use writer::SourceWriter;
+pub use writer::{Mark, SourceWriter};
 
 /// The longest line kept on disk, in bytes; what is cut is counted in a note at its end.
 pub const RAW_LINE_LIMIT: usize = 1024 * 1024;
 
 const GAP: &[u8] = b"\0gap ";
 
-/// How much one source may keep.
+/// How much may be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes after which a new segment begins.
     pub segment: u64,
-    /// Bytes of all segments of the source.
+    /// Bytes of all segments of all sources.
     pub ring: u64,
-    /// Bytes of all segments of the source while some are pinned.
+    /// The same while some are pinned.
     pub pinned: u64,
     /// Age beyond which segments go, also when there is room.
     pub age: Duration,
@@ -70,6 +81,8 @@ pub struct LogLine {
     pub folded: u32,
     /// Whether this says that lines are missing here.
     pub gap: bool,
+    /// Its number in its source; in a plain file, where it begins, in bytes.
+    pub number: u64,
 }
 
 /// How many lines came in.
@@ -105,6 +118,8 @@ pub struct Query {
     pub since: Option<Time>,
     /// Only lines that match.
     pub find: Option<Find>,
+    /// Only lines that these let through.
+    pub rules: Vec<Rule>,
     /// Where the page lies.
     pub place: Place,
     /// How many rows it has at most.
@@ -122,11 +137,50 @@ impl Default for Query {
             min_severity: LogSeverity::Debug,
             since: None,
             find: None,
+            rules: Vec::new(),
             place: Place::Follow,
             rows: 100,
             budget: 32 << 20,
         }
     }
+}
+
+impl Query {
+    /// Whether a line is wanted, apart from its age and its source.
+    fn wants(&self, severity: LogSeverity, text: &[u8]) -> bool {
+        if severity < self.min_severity || self.find.as_ref().is_some_and(|f| !f.is_in(text)) {
+            return false;
+        }
+        let mut needed = false;
+        let mut kept = false;
+        for rule in &self.rules {
+            if rule.keep {
+                needed = true;
+                kept = kept || rule.find.is_in(text);
+            } else if rule.find.is_in(text) {
+                return false;
+            }
+        }
+        kept || !needed
+    }
+
+    /// Whether it leaves nothing out.
+    fn is_open(&self) -> bool {
+        self.min_severity == LogSeverity::Debug
+            && self.since.is_none()
+            && self.sources.is_none()
+            && self.rules.is_empty()
+    }
+}
+
+/// One layer of a filter stack: a line must match some of those that keep, where there are any,
+/// and none of the others.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Whether lines that match are kept, or left out.
+    pub keep: bool,
+    /// What they match.
+    pub find: Find,
 }
 
 /// Where a page lies.
@@ -150,6 +204,18 @@ pub struct Position {
 }
 
 impl Position {
+    /// The place right before these lines; in other sources, right after everything up to `time`.
+    pub fn of(lines: BTreeMap<String, u64>, time: Time) -> Self {
+        Self { lines, ms: time.timestamp_millis() }
+    }
+
+    /// Goes past the line that begins here.
+    pub fn pass(&mut self) {
+        for number in self.lines.values_mut() {
+            *number += 1;
+        }
+    }
+
     /// The place right after everything up to `time`.
     pub fn at(time: Time) -> Self {
         Self { lines: BTreeMap::new(), ms: time.timestamp_millis() }
@@ -172,36 +238,6 @@ pub struct Page {
     pub start: Position,
     /// Where it ends.
     pub end: Position,
-}
-
-/// What to look for in lines. Small letters match capitals too, unless there is a capital.
-#[derive(Clone, Debug)]
-pub struct Find {
-    regex: Regex,
-    /// Whether a block without a match has no line with a match.
-    plain: bool,
-}
-
-impl Find {
-    /// Looks for exactly this text.
-    pub fn text(text: &str) -> Result<Self, String> {
-        Self::build(&regex::escape(text), text, true)
-    }
-
-    /// Looks for a regular expression. The error says what is wrong with it.
-    pub fn pattern(pattern: &str) -> Result<Self, String> {
-        Self::build(pattern, pattern, false)
-    }
-
-    fn build(pattern: &str, typed: &str, plain: bool) -> Result<Self, String> {
-        let regex = RegexBuilder::new(pattern)
-            .case_insensitive(!typed.chars().any(char::is_uppercase))
-            .size_limit(1 << 20)
-            .dfa_size_limit(2 << 20)
-            .build()
-            .map_err(|e| format!("could not understand {typed}: {e}"))?;
-        Ok(Self { regex, plain })
-    }
 }
 
 /// A segment, as its file's name says.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::text::SafeText;
-
 use super::super::Error;
-use super::cursor::{Ahead, Cursor, SourceIndex};
+use super::cursor::{Cursor, SourceIndex};
 use super::index::SegmentIndex;
-use super::{
-    Counters, LogLine, Page, Place, Position, Query, Segment, SourceCounters, source_of, time_of,
-};
+use super::sampler::{Fresh, Sampler};
+use super::{Counters, Page, Place, Position, Query, Segment, SourceCounters, source_of, walk};
+
+/// Bytes read at most for what is new.
+const FRESH: u64 = 16 << 20;
 
 /// Reads the spool. It holds an index (a mark each 64 KiB, learned segment by segment when
 /// something in it is asked for) and, while a page is made, one block per source.
@@ -85,11 +85,49 @@ impl SpoolReader {
             };
             cursors.push(Cursor::new(name, index, query, place, backward));
         }
-        let mut rows = merge(&mut cursors, query, backward)?;
-        if backward {
-            rows.reverse();
+        walk::page(cursors, query, backward)
+    }
+
+    /// Where everything known ends.
+    pub fn end(&self) -> Position {
+        let lines = self.sources.iter().map(|(name, index)| (name.clone(), index.after()));
+        Position { lines: lines.collect(), ms: i64::MAX }
+    }
+
+    /// What came since `from`, which is then moved on; at most `room` rows of it, and reading
+    /// 16 MiB at most. A source that is new has all its lines here.
+    pub fn fresh(
+        &mut self,
+        query: &Query,
+        from: &mut Position,
+        room: usize,
+    ) -> Result<Fresh, Error> {
+        let names: Vec<String> = self.sources.keys().cloned().collect();
+        let mut sampler = Sampler::new(room);
+        let mut budget = FRESH;
+        for (at, (name, index)) in self.sources.iter_mut().enumerate() {
+            let begun = from.lines.get(name).copied().unwrap_or(0);
+            let other = query.sources.as_ref().is_some_and(|only| !only.contains(name));
+            let ended = if other {
+                let end = index.after();
+                for _ in begun..end {
+                    sampler.hide();
+                }
+                end
+            } else {
+                index.pass(begun, query, at, (&mut sampler, &mut budget))?
+            };
+            from.lines.insert(name.clone(), ended);
         }
-        Ok(assemble(&cursors, rows, query, backward))
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut fresh = sampler.choose(&names);
+        fresh.more = budget == 0;
+        Ok(fresh)
+    }
+
+    /// How many sources there are.
+    pub fn sources(&self) -> Vec<String> {
+        self.sources.keys().cloned().collect()
     }
 }
 
@@ -107,80 +145,4 @@ fn sync(index: &mut SourceIndex, folder: &Path) -> Result<(), Error> {
         last.extend()?;
     }
     Ok(())
-}
-
-/// Takes lines from the cursors, newest (or oldest) first, until there are enough rows.
-fn merge(cursors: &mut [Cursor<'_>], query: &Query, backward: bool) -> Result<Vec<LogLine>, Error> {
-    let mut budget = query.budget;
-    let mut rows: Vec<LogLine> = Vec::new();
-    let mut last_text: Vec<u8> = Vec::new();
-    loop {
-        let mut chosen: Option<(usize, i64)> = None;
-        for (at, cursor) in cursors.iter_mut().enumerate() {
-            match cursor.look(&mut budget)? {
-                Ahead::Tired => return Ok(rows),
-                Ahead::End => continue,
-                Ahead::Hit => {}
-            }
-            let Some(ms) = cursor.head().map(|hit| hit.ms) else {
-                continue;
-            };
-            let better =
-                chosen.is_none_or(|(_, best)| if backward { ms >= best } else { ms < best });
-            if better {
-                chosen = Some((at, ms));
-            }
-        }
-        let Some(cursor) = chosen.and_then(|(at, _)| cursors.get_mut(at)) else {
-            return Ok(rows);
-        };
-        let Some(hit) = cursor.head() else {
-            return Ok(rows);
-        };
-        let text = cursor.text(hit);
-        let same = rows
-            .last_mut()
-            .filter(|row| !row.gap && !hit.gap && row.source == cursor.name && last_text == text);
-        if let Some(row) = same {
-            row.folded = row.folded.saturating_add(1);
-            row.at = row.at.max(time_of(hit.ms));
-        } else if rows.len() >= query.rows {
-            return Ok(rows);
-        } else {
-            last_text.clear();
-            last_text.extend_from_slice(text);
-            rows.push(LogLine {
-                at: time_of(hit.ms),
-                source: cursor.name.to_owned(),
-                severity: hit.severity,
-                text: SafeText::from_bytes(text),
-                folded: 1,
-                gap: hit.gap,
-            });
-        }
-        cursor.take();
-    }
-}
-
-fn assemble(cursors: &[Cursor<'_>], lines: Vec<LogLine>, query: &Query, backward: bool) -> Page {
-    let begun_ms = match &query.place {
-        Place::Follow => i64::MAX,
-        Place::Before(position) | Place::After(position) => position.ms,
-    };
-    let edge = if backward { lines.first() } else { lines.last() };
-    let reached_ms = edge.map_or(begun_ms, |line| line.at.timestamp_millis());
-    let position = |number: &dyn Fn(&Cursor<'_>) -> u64, ms| Position {
-        lines: cursors.iter().map(|c| (c.name.to_owned(), number(c))).collect(),
-        ms,
-    };
-    let begun = position(&|cursor| cursor.begun_at(), begun_ms);
-    let reached = position(&|cursor| cursor.reached(), reached_ms);
-    let ahead = cursors.iter().any(|cursor| !cursor.is_over());
-    let behind = cursors.iter().any(Cursor::has_behind);
-    let hidden = cursors.iter().map(Cursor::hidden).sum();
-    if backward {
-        Page { lines, hidden, more_above: ahead, more_below: behind, start: reached, end: begun }
-    } else {
-        Page { lines, hidden, more_above: behind, more_below: ahead, start: begun, end: reached }
-    }
 }

@@ -81,6 +81,10 @@ impl LogSeverity {
         if !(3..=9).contains(&word.len()) {
             return None;
         }
+        // Most words begin like none of them.
+        if !b"eiwdtfpcasnlv".contains(&word.first()?.to_ascii_lowercase()) {
+            return None;
+        }
         let found = NAMES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
         found.map(|(_, severity)| *severity)
     }

@@ -18,6 +18,8 @@ const BUFFER: usize = 64 * 1024;
 /// Bytes that are held while the disk does not take them; beyond, lines are lost and counted.
 const HELD: usize = 2 * 1024 * 1024;
 
+mod room;
+
 /// The only writer of one source's lines. Nothing is synced: the spool survives a kill, not a
 /// power cut.
 #[derive(Debug)]
@@ -36,6 +38,18 @@ pub struct SourceWriter {
     pinned: Option<i64>,
     lost: u64,
     partial: Partial,
+    /// Whether a segment was begun since the room was looked at.
+    begun: bool,
+    mark: Option<File>,
+}
+
+/// How far a file was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Device and inode.
+    pub id: (u64, u64),
+    /// In bytes.
+    pub at: u64,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +78,7 @@ impl SourceWriter {
         let folder = folder_of(spool, source)?;
         fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(super::super::share::folder_mode(&folder))
             .create(&folder)
             .map_err(Error::file("create", &folder))?;
         let mut segments = VecDeque::new();
@@ -86,6 +100,8 @@ impl SourceWriter {
             pinned: pinned.and_then(|ms| ms.trim().parse().ok()),
             lost: 0,
             partial: Partial::default(),
+            begun: true,
+            mark: None,
         };
         writer.go_on()?;
         Ok(writer)
@@ -112,6 +128,12 @@ impl SourceWriter {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
+            if ended && self.partial.at.is_none() {
+                // A whole line needs no copy.
+                self.take(at, text, 0);
+                self.flush_when_full()?;
+                continue;
+            }
             let partial = &mut self.partial;
             partial.at.get_or_insert(at);
             let room = RAW_LINE_LIMIT.saturating_sub(partial.bytes.len());
@@ -176,7 +198,7 @@ impl SourceWriter {
         let ms = from.timestamp_millis();
         let ms = self.pinned.map_or(ms, |before| before.min(ms));
         let path = self.folder.join("pin");
-        private()
+        private(&path)
             .create(true)
             .truncate(true)
             .open(&path)
@@ -211,7 +233,7 @@ impl SourceWriter {
         self.next = index.after();
         self.gaps = segment.gaps + index.gaps;
         let path = self.folder.join(segment.file_name());
-        let file = private()
+        let file = private(&path)
             .append(true)
             .open(&path)
             .and_then(|file| file.set_len(*length).map(|()| file))
@@ -234,7 +256,8 @@ impl SourceWriter {
         let cut = (line.len() - kept.len()) as u64 + cut_before;
         self.buffer.begin(ms);
         let bytes = &mut self.buffer.bytes;
-        bytes.extend_from_slice(format!("{ms} ").as_bytes());
+        // A vector takes everything, so this cannot fail.
+        write!(bytes, "{ms} ").ok();
         if kept.first() == Some(&0) {
             bytes.push(0);
         }
@@ -298,13 +321,14 @@ impl SourceWriter {
     fn begin_segment(&mut self) -> Result<(), Error> {
         let segment = Segment { first: self.next, gaps: self.gaps, ms: self.buffer.ms.max(0) };
         let path = self.folder.join(segment.file_name());
-        let file = private()
+        let file = private(&path)
             .append(true)
             .create_new(true)
             .open(&path)
             .map_err(Error::file("create", &path))?;
         self.file = Some(file);
         self.torn = false;
+        self.begun = true;
         self.segments.push_back((segment, 0));
         Ok(())
     }
@@ -314,9 +338,7 @@ impl SourceWriter {
     fn give_up(&mut self) -> Result<(), Error> {
         let now = self.segments.back().map_or(0, |(segment, _)| segment.ms);
         let age = i64::try_from(self.limits.age.as_millis()).unwrap_or(i64::MAX);
-        while let (Some((oldest, _)), Some((second, _))) =
-            (self.segments.front(), self.segments.get(1))
-        {
+        while let Some((second, _)) = self.segments.get(1) {
             // Its last line is not younger than the first of the one after it.
             let pinned = self.pinned.is_some_and(|from| second.ms >= from);
             let total: u64 = self.segments.iter().map(|(_, length)| *length).sum();
@@ -326,14 +348,7 @@ impl SourceWriter {
             if total <= allowed && !too_old {
                 break;
             }
-            let path = self.folder.join(oldest.file_name());
-            let lines = second.first - oldest.first;
-            fs::remove_file(&path).map_err(Error::file("remove", &path))?;
-            self.segments.pop_front();
-            if pinned {
-                let why = format!("the first {lines} pinned lines were given up: no room is left");
-                self.gap(super::time_of(now), &why)?;
-            }
+            self.give_up_oldest()?;
         }
         Ok(())
     }

@@ -4,15 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use crate::model::entry::FORMAT;
+use crate::bug::Bug;
 use crate::model::ids::{Epoch, Seq};
 
 use super::super::Error;
 use super::super::chain::{Link, damaged};
-use super::Row;
+use super::{Inserted, Row, Store, is_malformed, known_format, row};
 
 /// `bkot`, so that the file is told from any other SQLite file.
 const APPLICATION: i64 = 0x626B_6F74;
@@ -25,17 +26,6 @@ const BUSY: Duration = Duration::from_secs(2);
 pub(in super::super) struct SqliteStore {
     connection: SqliteConnection,
     path: PathBuf,
-}
-
-/// What an insert came to.
-#[derive(Debug)]
-pub(in super::super) enum Inserted {
-    /// All rows are on disk.
-    All,
-    /// The journal does not end where the writer left it, or a later epoch has written.
-    Fenced,
-    /// There is no space; nothing was written.
-    NoSpace,
 }
 
 impl SqliteStore {
@@ -61,7 +51,7 @@ impl SqliteStore {
         }
         let mode: String = store.scalar("PRAGMA journal_mode = WAL").await?;
         let synchronous: i64 = store.scalar("PRAGMA synchronous").await?;
-        if mode != "wal" || synchronous != 2 {
+        if mode != "wal" || (synchronous != 2 && !Bug::NoIntentSync.is_on()) {
             return Err(Error::Unfit {
                 path: path.to_owned(),
                 why: format!(
@@ -84,32 +74,49 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Whether nothing was ever written.
-    pub(in super::super) async fn is_new(&mut self) -> Result<bool, Error> {
+    async fn scalar<T>(&mut self, query: &'static str) -> Result<T, Error>
+    where
+        T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    {
+        let row = sqlx::query(query)
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(refused("read the journal"))?;
+        row.try_get(0).map_err(refused("read the journal"))
+    }
+
+    /// Runs an edit of a test with one number in it.
+    #[cfg(test)]
+    pub(in super::super) async fn edit(&mut self, sql: &'static str, seq: Option<i64>) {
+        for part in sql.split(";; ") {
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(part));
+            if let Some(seq) = seq {
+                query = query.bind(seq);
+            }
+            query.execute(&mut self.connection).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn is_new(&mut self) -> Result<bool, Error> {
         let tables: i64 = self.scalar("SELECT count(*) FROM sqlite_schema").await?;
         let application: i64 = self.scalar("PRAGMA application_id").await?;
         let version: i64 = self.scalar("PRAGMA user_version").await?;
         Ok((tables, application, version) == (0, 0, 0))
     }
 
-    /// Checks that this is a journal, and of a format that this program knows.
-    pub(in super::super) async fn identify(&mut self) -> Result<(), Error> {
+    async fn identify(&mut self) -> Result<(), Error> {
         let application: i64 = self.scalar("PRAGMA application_id").await?;
         if application != APPLICATION {
             return Err(damaged(0, format!("{} is not a journal", self.path.display())));
         }
         let version: i64 = self.scalar("PRAGMA user_version").await?;
-        if version > i64::from(FORMAT) {
-            return Err(Error::Newer { path: self.path.clone(), found: version, known: FORMAT });
-        }
-        if version != i64::from(FORMAT) {
-            return Err(damaged(0, format!("its format {version} was never written")));
-        }
-        Ok(())
+        known_format(Some(version), &self.path)
     }
 
-    /// Checks SQLite's own structures and that there is nothing but our table and its index.
-    pub(in super::super) async fn inspect(&mut self) -> Result<(), Error> {
+    async fn inspect_tables(&mut self) -> Result<(), Error> {
         let parts = sqlx::query("SELECT sql FROM sqlite_schema")
             .fetch_all(&mut self.connection)
             .await
@@ -123,6 +130,10 @@ impl SqliteStore {
         if parts.len() != 2 {
             return Err(damaged(0, "its tables are not those of a journal"));
         }
+        Ok(())
+    }
+
+    async fn inspect_pages(&mut self) -> Result<(), Error> {
         let verdict: String = self.scalar("PRAGMA quick_check(1)").await?;
         if verdict != "ok" {
             return Err(damaged(0, format!("SQLite finds {verdict}")));
@@ -130,15 +141,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Adds `rows` after `head` in one statement, which is one transaction: all of them or none,
-    /// and none when the journal does not end at `head` or a later epoch than `epoch` has
-    /// written. Returns after the sync.
-    pub(in super::super) async fn insert(
-        &mut self,
-        head: &Link,
-        epoch: Epoch,
-        rows: &[Row],
-    ) -> Result<Inserted, Error> {
+    async fn insert(&mut self, head: &Link, epoch: Epoch, rows: &[Row]) -> Result<Inserted, Error> {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO entries (seq, epoch, kind, hash, bytes) SELECT * FROM (",
         );
@@ -170,46 +173,33 @@ impl SqliteStore {
         }
     }
 
-    /// Rows from `from` on, by number, at most `limit`; everything from the beginning for `None`,
-    /// also what has no business there.
-    pub(in super::super) async fn rows(
-        &mut self,
-        from: Option<Seq>,
-        limit: u32,
-    ) -> Result<Vec<Row>, Error> {
+    async fn rows(&mut self, from: Option<Seq>, limit: u32) -> Result<Vec<Row>, Error> {
         let from = from.map_or(i64::MIN, u64::cast_signed);
         let query = "SELECT seq, epoch, kind, hash, bytes FROM entries \
                      WHERE seq >= ? ORDER BY seq LIMIT ?";
-        let rows = sqlx::query(query)
-            .bind(from)
-            .bind(limit)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(refused("read entries"))?;
-        rows.iter().map(row).collect()
+        let rows = sqlx::query(query).bind(from).bind(limit).fetch_all(&mut self.connection).await;
+        all(rows)
     }
 
-    /// The last row.
-    pub(in super::super) async fn last(&mut self) -> Result<Option<Row>, Error> {
+    async fn last(&mut self) -> Result<Option<Row>, Error> {
         let query = "SELECT seq, epoch, kind, hash, bytes FROM entries \
                      ORDER BY seq DESC LIMIT 1";
-        let last = sqlx::query(query)
-            .fetch_optional(&mut self.connection)
-            .await
-            .map_err(refused("read the last entry"))?;
-        last.as_ref().map(row).transpose()
+        let last = sqlx::query(query).fetch_all(&mut self.connection).await;
+        Ok(all(last)?.pop())
     }
 
-    /// The number of the last carried situation.
-    pub(in super::super) async fn last_carried(&mut self) -> Result<Option<Seq>, Error> {
+    async fn last_carried(&mut self) -> Result<Option<Seq>, Error> {
         let query = "SELECT max(seq) FROM entries WHERE kind = 'carried'";
         let last: Option<i64> = self.scalar(query).await?;
         Ok(last.map(i64::cast_unsigned))
     }
 
-    /// Writes everything into the one file and leaves the write-ahead log, where no reader is in
-    /// the way, so that other users can read what stays.
-    pub(in super::super) async fn settle(mut self) -> Result<(), Error> {
+    async fn of_kind(&mut self, kind: &'static str) -> Result<Vec<Row>, Error> {
+        let query = "SELECT seq, epoch, kind, hash, bytes FROM entries WHERE kind = ? ORDER BY seq";
+        all(sqlx::query(query).bind(kind).fetch_all(&mut self.connection).await)
+    }
+
+    async fn settle(mut self: Box<Self>) -> Result<(), Error> {
         let busy: i64 = self.scalar("PRAGMA wal_checkpoint(TRUNCATE)").await?;
         if busy == 0 {
             // Attached readers keep the log mode; they also keep its index, which is what
@@ -219,61 +209,35 @@ impl SqliteStore {
         self.close().await
     }
 
-    /// Closes the connection.
-    pub(in super::super) async fn close(self) -> Result<(), Error> {
+    async fn close(self: Box<Self>) -> Result<(), Error> {
         self.connection.close().await.map_err(refused("close the journal"))
     }
 
-    async fn scalar<T>(&mut self, query: &'static str) -> Result<T, Error>
-    where
-        T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-    {
-        let row = sqlx::query(query)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(refused("read the journal"))?;
-        row.try_get(0).map_err(refused("read the journal"))
+    /// The lease is the lock of a file: the kernel says when its holder is gone.
+    async fn renew(&mut self) -> Result<bool, Error> {
+        Ok(true)
     }
 
-    /// Runs statements of a test.
     #[cfg(test)]
-    pub(in super::super) async fn run(&mut self, sql: &'static str) {
+    async fn run_test(&mut self, sql: &'static str) {
         sqlx::raw_sql(sql).execute(&mut self.connection).await.unwrap();
     }
+}
 
-    /// Runs an edit of a test with one number in it.
-    #[cfg(test)]
-    pub(in super::super) async fn edit(&mut self, sql: &'static str, seq: Option<i64>) {
-        for part in sql.split(";; ") {
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(part));
-            if let Some(seq) = seq {
-                query = query.bind(seq);
-            }
-            query.execute(&mut self.connection).await.unwrap();
-        }
-    }
+fn all(rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<Row>, Error> {
+    let read = rows.and_then(|rows| rows.iter().map(row).collect());
+    read.map_err(refused("read entries"))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
+    let sync =
+        if Bug::NoIntentSync.is_on() { SqliteSynchronous::Off } else { SqliteSynchronous::Full };
     SqliteConnectOptions::new()
         .filename(path)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(sync)
         .busy_timeout(BUSY)
         .row_buffer_size(256)
         .disable_statement_logging()
-}
-
-fn row(row: &SqliteRow) -> Result<Row, Error> {
-    let read = || -> Result<Row, sqlx::Error> {
-        Ok(Row {
-            seq: row.try_get::<i64, _>(0)?.cast_unsigned(),
-            epoch: row.try_get::<i64, _>(1)?.cast_unsigned(),
-            kind: row.try_get(2)?,
-            hash: row.try_get(3)?,
-            bytes: row.try_get(4)?,
-        })
-    };
-    read().map_err(refused("read an entry"))
 }
 
 /// Whether a SQLite of this version is free of the bug that corrupts a write-ahead log when it
@@ -308,6 +272,9 @@ pub(in super::super) fn needs_settled(error: &Error) -> bool {
             matches!(code(source).map(|code| code & 0xFF), Some(READ_ONLY | CANNOT_OPEN))
         }
         Error::Held { .. }
+        | Error::HeldElsewhere { .. }
+        | Error::NoTables { .. }
+        | Error::Server { .. }
         | Error::Newer { .. }
         | Error::Damaged { .. }
         | Error::SqliteTooOld { .. }
@@ -329,14 +296,10 @@ fn refused(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     const SHORT_READ: i32 = 522;
     const SCHEMA: i32 = 1;
     move |source| {
-        let decoding = matches!(
-            source,
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound
-        );
         let code = code(&source);
         let broken = matches!(code, Some(SHORT_READ | SCHEMA))
             || matches!(code.map(|code| code & 0xFF), Some(CORRUPT | NOT_A_DATABASE));
-        if decoding || broken {
+        if is_malformed(&source) || broken {
             return damaged(0, format!("SQLite could not {what}: {source}"));
         }
         Error::Store { what, source }

@@ -69,12 +69,15 @@ async fn damage_a_copy(rounds: u64, mut damage: impl FnMut(&mut Random, &mut Vec
 
 #[tokio::test]
 async fn a_flipped_byte_is_detected_or_changes_nothing_that_was_written() {
-    let detected = damage_a_copy(400, |random, bytes| {
+    let rounds = if long() { 10_000 } else { 400 };
+    let detected = damage_a_copy(rounds, |random, bytes| {
         let at = random.below(bytes.len());
         bytes[at] ^= u8::try_from(1 + random.below(255)).unwrap();
     })
     .await;
-    assert!(detected > 300, "{detected} of 400");
+    // The rest hit bytes that mean nothing: every entry was read as it was written.
+    assert!(detected * 4 > rounds * 3, "{detected} of {rounds}");
+    say!("{rounds} flipped bytes: {detected} detected, {} changed nothing", rounds - detected);
 }
 
 #[tokio::test]
@@ -89,12 +92,14 @@ async fn a_flipped_byte_in_the_file_s_header_is_never_a_panic() {
 
 #[tokio::test]
 async fn a_zeroed_page_is_detected() {
-    let detected = damage_a_copy(200, |random, bytes| {
+    let rounds = if long() { 1_000 } else { 200 };
+    let detected = damage_a_copy(rounds, |random, bytes| {
         let page = random.below(bytes.len() / 4096) * 4096;
         bytes[page..page + 4096].fill(0);
     })
     .await;
-    assert!(detected >= 190, "{detected} of 200");
+    assert!(detected * 20 >= rounds * 19, "{detected} of {rounds}");
+    say!("{rounds} zeroed pages: {detected} detected");
 }
 
 #[tokio::test]
@@ -166,7 +171,7 @@ async fn expect_damage(original: &Path, dir: &Path, edit: &'static str, seq: Opt
         std::fs::copy(original.join(file), state.join(file)).unwrap();
     }
     let file = state.join("journal.db");
-    let mut store = store::sqlite::SqliteStore::open_write(&file).await.unwrap();
+    let mut store = Box::new(store::sqlite::SqliteStore::open_write(&file).await.unwrap());
     store.edit(edit, seq).await;
     store.settle().await.unwrap();
     let mut found = match Reader::open(&state).await {
@@ -250,4 +255,92 @@ async fn the_damaged_file_is_copied_aside_once_and_left_as_it_was() {
         .collect();
     assert_eq!(copies.len(), 1);
     assert_eq!(std::fs::read(&copies[0]).unwrap(), bytes);
+}
+
+/// The start of a long journal is not read before the first write, and damage there is found by
+/// whoever reads all of it.
+#[tokio::test]
+async fn a_long_journal_opens_on_its_tail_and_the_rest_is_read_by_verify() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).await.unwrap();
+    let mut situation = Situation::default();
+    for number in 0..30 {
+        let mut drafts: Vec<Draft> = (0..100).map(|_| note("x")).collect();
+        if number == 25 {
+            drafts[0] = carried(&situation);
+        }
+        for entry in writer.append(drafts).await.unwrap() {
+            situation.apply(&entry);
+        }
+    }
+    writer.close().await.unwrap();
+    for (seq, opens) in [(700, true), (2501, false), (2900, false)] {
+        let state = dir.path().join(format!("copy-{seq}"));
+        std::fs::create_dir(&state).unwrap();
+        for file in ["journal.db", "journal.head"] {
+            std::fs::copy(dir.path().join(file), state.join(file)).unwrap();
+        }
+        let file = state.join("journal.db");
+        let mut store = Box::new(store::sqlite::SqliteStore::open_write(&file).await.unwrap());
+        store.edit("UPDATE entries SET hash = zeroblob(32) WHERE seq = ?", Some(seq)).await;
+        store.settle().await.unwrap();
+        match Writer::open(&state).await {
+            Ok(writer) => assert!(opens && !writer.was_read_whole(), "{seq}"),
+            Err(refused) => {
+                assert!(!opens && matches!(refused, Error::Damaged { .. }), "{refused}");
+            }
+        }
+        let found = Reader::open(&state).await.unwrap().verify().await;
+        assert!(matches!(found, Err(Error::Damaged { .. })), "{seq}: {found:?}");
+    }
+}
+
+/// G20: whoever can write every file can make the whole chain anew. Without a head that was noted
+/// elsewhere nobody can tell, which is said here; with one every edit is found.
+#[tokio::test]
+async fn a_chain_made_anew_by_root_is_found_if_and_only_if_a_head_was_noted_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let original = dir.path().join("original");
+    let all = closed_journal(&original, 20).await;
+    let anchored = super::folder::Anchor::read(&original).unwrap();
+    let rounds = if long() { 1_000 } else { 40 };
+    let mut random = Random(20);
+    for round in 0..rounds {
+        let forged = dir.path().join("forged");
+        let mut writer = Writer::open(&forged).await.unwrap();
+        let edited = random.below(all.len());
+        // One entry is another one, or is left out, or the tail is cut; every hash is right again.
+        let kind = random.below(3);
+        for (at, entry) in all.iter().enumerate() {
+            let mut draft = Draft {
+                incident: entry.incident,
+                at: entry.at,
+                author: entry.author.clone(),
+                body: entry.body.clone(),
+            };
+            match kind {
+                0 if at == edited => draft = note("another story"),
+                1 if at == edited => continue,
+                2 if at >= edited.max(1) => break,
+                _ => {}
+            }
+            writer.append(vec![draft]).await.unwrap();
+        }
+        writer.close().await.unwrap();
+        let own_head = Reader::open(&forged).await.unwrap().verify().await;
+        assert!(own_head.is_ok(), "round {round}: nobody can tell without a head: {own_head:?}");
+        // The head that a person, a screen or another machine noted.
+        let line = format!("{:020} {}\n", anchored.seq, anchored.hash);
+        std::fs::write(forged.join("journal.head"), line).unwrap();
+        let found = match Reader::open(&forged).await {
+            Ok(mut reader) => reader.verify().await,
+            Err(refused) => Err(refused),
+        };
+        assert!(
+            matches!(found, Err(Error::Damaged { .. })),
+            "round {round}, kind {kind}, at {edited}: {found:?}"
+        );
+        std::fs::remove_dir_all(&forged).unwrap();
+    }
+    say!("{rounds} forged chains: each found by the noted head, none without");
 }

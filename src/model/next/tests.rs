@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::criteria::Criterion;
+use super::super::criteria::{Criterion, Passed};
 use super::super::entry::{Command, Event, StepEnd};
 use super::super::plan::Plan;
 use super::super::sample::*;
+use super::super::watch::Verdict;
 use super::*;
 
 /// What the fake world holds of a step's effect.
@@ -37,6 +38,8 @@ struct Script {
     criteria: Option<Passed>,
     /// At this tick a person commands.
     person: BTreeMap<usize, Order>,
+    /// At this tick the clock is set by so many seconds.
+    jumps: BTreeMap<usize, i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -303,7 +306,7 @@ impl Engine {
     }
 
     fn tick(&mut self, tick: usize) -> Result<(), Dead> {
-        self.tape.now += 1;
+        self.tape.now += 1 + self.script.jumps.get(&tick).copied().unwrap_or_default();
         self.person(tick);
         let todo = next(&self.tape.situation, &self.live, at(self.tape.now));
         for one in todo {
@@ -574,6 +577,27 @@ fn stop_lets_the_running_step_end_and_begins_no_other() {
 }
 
 #[test]
+fn a_stop_of_a_run_that_a_failed_step_holds_up_ends_failed() {
+    let mut engine = Engine::new(level_one(), Script::default());
+    assert!(engine.follow(Next::Run("verify".into(), 1)).is_ok());
+    engine.live.clear();
+    engine.tape.event(Event::StepEnded {
+        run: run_id(),
+        step: "verify".into(),
+        attempt: 1,
+        end: StepEnd::Failed("it said no".into()),
+        took: Duration::ZERO,
+        note: SafeText::default(),
+    });
+    engine.tape.command(Command::Abort { verb: Abort::Stop });
+    let (outcome, why) = outcome_of(engine.run());
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(why.as_str().contains("verify failed: it said no"), "{why}");
+    let engine = engine.live_on();
+    assert_eq!(engine.outcome(), Some(Outcome::Failed));
+}
+
+#[test]
 fn stop_does_not_begin_a_cut_off_step_again() {
     let mut engine = Engine::new(level_one(), Script::default());
     assert!(engine.follow(Next::Run("verify".into(), 1)).is_ok());
@@ -699,6 +723,72 @@ fn settling_goes_by_class_and_look() {
     assert!(matches!(settle(&of(Class::Opaque), &Standing::NotDone), Settled::Unknown(_)));
 }
 
+/// What the table of classes says of a step that was cut off, 16 of 16 (G15): the left column is
+/// what is made of it, the right one whether a person is asked.
+#[test]
+fn each_class_and_each_standing_is_settled_as_the_table_says() {
+    #[derive(Debug, PartialEq)]
+    enum Made {
+        Done,
+        Again,
+        Asks,
+    }
+    use Made::{Again, Asks, Done};
+    let standings: [Standing; 4] = [
+        Standing::Done,
+        Standing::NotDone,
+        Standing::Partly("half of it".into()),
+        Standing::CannotTell("no line".into()),
+    ];
+    let table = [
+        (Class::Atomic, [Done, Again, Again, Asks]),
+        (Class::Converge, [Done, Again, Again, Asks]),
+        (Class::Probed, [Done, Again, Again, Asks]),
+        (Class::Opaque, [Done, Asks, Asks, Asks]),
+    ];
+    let mut tried = 0;
+    for (class, row) in table {
+        for (standing, expected) in standings.iter().zip(row) {
+            let spec = StepSpec { class, ..step("one", &[]) };
+            let two = step("two", &["one"]);
+            let plan = plan_of(vec![spec, two], Vec::new());
+            let mut engine = Engine::new(plan, Script::default());
+            assert!(engine.start(&"one".into(), 1).is_ok());
+            engine.live.clear();
+            engine.tape.epoch += 1;
+            engine.tape.engine();
+            let todo =
+                |engine: &Engine| next(&engine.tape.situation, &engine.live, at(engine.tape.now));
+            assert_eq!(todo(&engine), [Next::Look("one".into())], "{class:?}: looked at first");
+            engine.looked.insert("one".into(), engine.tape.epoch);
+            engine.tape.event(Event::StepLooked {
+                run: run_id(),
+                step: "one".into(),
+                attempt: 1,
+                standing: standing.clone(),
+            });
+            assert_eq!(todo(&engine), [Next::Settle("one".into())]);
+            assert!(engine.follow(Next::Settle("one".into())).is_ok());
+            let made = match engine.phase("one") {
+                StepPhase::Done => Done,
+                StepPhase::Running => Again,
+                StepPhase::Unknown(_) => Asks,
+                other @ (StepPhase::Waiting | StepPhase::Failed(_) | StepPhase::Skipped(_)) => {
+                    panic!("{class:?} {standing:?}: {other:?}")
+                }
+            };
+            assert_eq!(made, expected, "{class:?} {standing:?}");
+            let after = todo(&engine);
+            let goes_on = after.contains(&Next::Run("two".into(), 1));
+            assert_eq!(goes_on, made == Done, "{class:?} {standing:?}: {after:?}");
+            let asks = after.iter().any(|next| matches!(next, Next::Wait(Some(_), _)));
+            assert_eq!(asks, made == Asks, "{class:?} {standing:?}: {after:?}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 16);
+}
+
 /// Any graph: each step needs some of those before it, some may fail, some stand beside the watch.
 fn any_plan() -> impl Strategy<Value = Plan> {
     let one = (any::<u8>(), 0..4u8, any::<bool>(), any::<bool>(), any::<bool>());
@@ -749,7 +839,7 @@ fn deaths() -> impl Strategy<Value = (BTreeSet<usize>, BTreeSet<usize>, usize, b
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn with_any_deaths_every_run_reaches_the_same_end(
@@ -812,6 +902,33 @@ proptest! {
             prop_assert_eq!(outcome == Outcome::Aborted, vouched, "{:?}", outcome);
         }
         prop_assert_eq!(engine.run().running().count(), 0, "nothing runs on after the end");
+    }
+
+    /// G9: entries have an order of their own; a clock that is set changes no decision.
+    #[test]
+    fn a_clock_that_is_set_at_any_time_changes_no_transition(
+        plan in any_plan(),
+        (die_after, die_at_tick, blind_looks, halves) in deaths(),
+        jumps in proptest::collection::btree_map(
+            0..30usize,
+            prop_oneof![
+                Just(-31_536_000i64), Just(-3_600), Just(-1), Just(1), Just(3_600), Just(31_536_000),
+            ],
+            0..5,
+        ),
+    ) {
+        let calm = to_the_end(&plan, Script::default());
+        let set = to_the_end(&plan, Script {
+            die_after, die_at_tick, blind_looks, halves, jumps, ..Script::default()
+        });
+        prop_assert_eq!(set.outcome(), calm.outcome());
+        for (id, phase) in calm.phases() {
+            if plan.step(&id).is_some_and(|spec| spec.on_failure == OnFailure::Wait) {
+                prop_assert_eq!(set.phase(id.as_str()), phase, "{}", id);
+            }
+            let times = set.ledger.iter().filter(|done| **done == id).count();
+            prop_assert!(times <= 1, "{} {} times", id, times);
+        }
     }
 
     #[test]

@@ -4,9 +4,14 @@ use proptest::prelude::*;
 
 use super::super::criteria::{Criterion, Passed};
 use super::super::entry::{Abort, Body, Command, Entry, Event, FORMAT, Outcome, Standing, StepEnd};
+use super::super::leftover::About;
+use super::super::loss::Choice;
 use super::super::plan::{LevelStanding, PreflightAnswer};
 use super::super::restore_point::PointHealth;
+use super::super::rule::book::{Fired, RuleState};
+use super::super::rule::{Action, Mode, Shown, Unknown};
 use super::super::sample::*;
+use super::super::severity::Severity;
 use super::super::watch::Verdict;
 use super::*;
 use crate::model::incident::StepPhase;
@@ -30,6 +35,7 @@ fn point() -> RestorePoint {
         health: PointHealth::Stable { evidence: "answers 20/20 now".into() },
         manifest: Some(Digest::of(b"manifest")),
         refused: None,
+        known: super::super::restore_point::Known::default(),
     }
 }
 
@@ -64,7 +70,12 @@ fn commands() -> Vec<Command> {
         };
     vec![
         Command::Plan { level: Level::Switch, target: Some("live-blue".into()) },
-        Command::Approve { plan: level_one().digest(), lead: 3, reason: reason.clone() },
+        Command::Approve {
+            plan: level_one().digest(),
+            lead: 3,
+            reason: reason.clone(),
+            accept_loss: None,
+        },
         Command::Answer { node: "4".into(), assessment: 7, answer: Answer::Unknown },
         about(|run, step, reason| Command::Retry { run, step, attempt: 1, reason }),
         about(|run, step, reason| Command::Skip { run, step, attempt: 1, reason }),
@@ -75,8 +86,48 @@ fn commands() -> Vec<Command> {
         Command::Note { text: "note".into() },
         Command::TakeLead { reason },
         Command::Detach,
-        Command::EndWatch { run },
+        Command::EndWatch { run: run.clone() },
         Command::Close,
+        Command::Overrule { class: Some(Severity::High), assessment: 7, reason: "why".into() },
+        Command::Hold { parts: HoldPart::ALL.to_vec(), reason: "why".into() },
+        Command::Unhold { parts: vec![HoldPart::Page], reason: "why".into() },
+        Command::Release { name: "green stopped".into(), reason: "why".into() },
+        Command::HandOver { name: "lock".into(), to: "dana".into(), reason: "why".into() },
+        Command::Deploy { report: super::super::deploys::DeployReport::default() },
+        Command::Pin { point: "live-blue".into(), reason: "audit".into() },
+        Command::Unpin { point: "live-blue".into() },
+        Command::PlanUndo { run },
+        Command::HandLead { uid: 1001, name: "bob".into(), note: "green hangs".into() },
+        Command::Since { at: at(-840), reason: "users called".into() },
+        Command::Mute { name: "api".into(), until: at(1800), reason: "deploy".into() },
+        Command::Unmute { name: "api".into() },
+        Command::Override {
+            check: "api".into(),
+            set: vec![("timeout".to_owned(), "30s".to_owned())],
+            until: at(1800),
+            reason: "slow disk".into(),
+        },
+        Command::Unset { check: "api".into() },
+        Command::Choose {
+            run: run_id(),
+            step: "choose".into(),
+            choice: Choice::Swap { minutes: 41 },
+        },
+        Command::Tick { item: 3, done: true, note: "told #ops".into() },
+        Command::Export { write: true },
+        Command::Acknowledge { thread: "INC-0142".into() },
+        Command::Trigger { call: Box::new(super::super::notice::sample_call(true)) },
+        Command::Lock { until: at(600), reason: "why".into(), force: false },
+        Command::Unlock { emergency: true, reason: "why".into(), force: true },
+        Command::EmergencyStop { hard: true, reason: "why".into() },
+        Command::Veto { rule: "auto_rollback".into(), reason: "a fix is on its way".into() },
+        Command::Freeze { until: Some(at(1800)), reason: "load test".into() },
+        Command::Guide {
+            guide: "outage".into(),
+            step: 2,
+            digest: Digest::of(b"outage"),
+            deed: super::super::guide::Deed::Done { note: "told #ops".into() },
+        },
     ]
 }
 
@@ -96,6 +147,32 @@ fn name_of(command: &Command) -> usize {
         Command::Detach => 11,
         Command::EndWatch { .. } => 12,
         Command::Close => 13,
+        Command::Overrule { .. } => 14,
+        Command::Hold { .. } => 15,
+        Command::Unhold { .. } => 16,
+        Command::Release { .. } => 17,
+        Command::HandOver { .. } => 18,
+        Command::Deploy { .. } => 19,
+        Command::Pin { .. } => 20,
+        Command::Unpin { .. } => 21,
+        Command::PlanUndo { .. } => 22,
+        Command::HandLead { .. } => 23,
+        Command::Since { .. } => 24,
+        Command::Mute { .. } => 25,
+        Command::Unmute { .. } => 26,
+        Command::Override { .. } => 27,
+        Command::Unset { .. } => 28,
+        Command::Choose { .. } => 29,
+        Command::Tick { .. } => 30,
+        Command::Export { .. } => 31,
+        Command::Acknowledge { .. } => 32,
+        Command::Trigger { .. } => 33,
+        Command::Lock { .. } => 34,
+        Command::Unlock { .. } => 35,
+        Command::EmergencyStop { .. } => 36,
+        Command::Veto { .. } => 37,
+        Command::Freeze { .. } => 38,
+        Command::Guide { .. } => 39,
     }
 }
 
@@ -129,6 +206,19 @@ fn step_events() -> Vec<Event> {
             effect: "142-k7qd-1/switch/1".into(),
             boot: "b1".into(),
         },
+        Event::ApprovalAsked(super::super::approval::Asked {
+            plan: level_one().digest(),
+            who: author(),
+            reason: "why".into(),
+            accept_loss: Some(41),
+        }),
+        Event::LossMeasured { run: run.clone(), loss: Box::default() },
+        Event::Chosen {
+            run: run.clone(),
+            step: "choose".into(),
+            choice: Choice::Beside,
+            by: "alice".into(),
+        },
         looked(Standing::Done),
         looked(Standing::NotDone),
         looked(Standing::Partly("half".into())),
@@ -160,11 +250,33 @@ fn first_events() -> Vec<Event> {
         Event::ChangeSeen { change: change(1) },
         Event::HelpTested { test: help_test(14, 20, Some("database")) },
         Event::PointsSeen { points: vec![point()] },
+        Event::PointRecorded { point: Box::new(change(1).record()) },
+        Event::ReleasesSeen {
+            releases: [("blue".into(), super::super::deploys::SeenRelease::default())].into(),
+        },
         Event::LevelsJudged { cards: vec![card(Level::Switch, LevelStanding::Ready, "switch")] },
         Event::IncidentOpened { incident: 142, why: "errors".into() },
         Event::LeadTaken { who: author(), term: 2 },
+        Event::LeadAsked { who: bob(), reason: "alice is on a train".into() },
         Event::LeadLost,
+        Event::HookRan { about: "lead_lost 2".into(), note: "page: exit 0".into() },
         Event::SeverityDeadline,
+        Event::LockTaken {
+            lock: Box::new(super::super::lock::Lock {
+                kind: super::super::lock::LockKind::Emergency,
+                owner: "alice".into(),
+                uid: 1000,
+                reason: "why".into(),
+                since: at(1),
+                until: None,
+                run: Some(run_id()),
+            }),
+        },
+        Event::LockReleased {
+            kind: super::super::lock::LockKind::Emergency,
+            by: "bob".into(),
+            why: "over".into(),
+        },
         Event::PlanRefused {
             level: Level::Full,
             why: "no restore point".into(),
@@ -175,20 +287,116 @@ fn first_events() -> Vec<Event> {
     ]
 }
 
+/// What the judgement rests on beside the readings.
+fn judge_events() -> Vec<Event> {
+    use super::super::bearing::Dimension;
+    use super::super::fold_judge::Declared;
+    use super::super::mute::{Mute, Override};
+    let declared = Declared { service: "app".into(), dimension: Dimension::Api };
+    let checks = BTreeMap::from([("api".into(), declared.clone()), ("pg".into(), declared)]);
+    let mut recent = super::super::signal::Recent::default();
+    for second in -5..1 {
+        recent.push(burst("api", second, (1, 10), 40));
+    }
+    let baseline =
+        super::super::compare::baseline(&change(1), ["api".into()].into_iter(), &recent).unwrap();
+    vec![
+        Event::ChecksDeclared { checks, first: true, last: true },
+        Event::Muted {
+            mute: Mute {
+                name: "api".into(),
+                checks: vec!["api".into()],
+                all: false,
+                by: "alice".into(),
+                reason: "deploy".into(),
+                since: at(1),
+                until: at(1800),
+            },
+        },
+        Event::MuteEnded { name: "api".into() },
+        Event::Overridden {
+            change: Override {
+                check: "api".into(),
+                set: vec![("timeout".to_owned(), "30s".to_owned())],
+                by: "alice".into(),
+                reason: "slow disk".into(),
+                until: at(1800),
+            },
+        },
+        Event::OverrideEnded { check: "api".into() },
+        Event::LineDoubted {
+            doubt: Some(super::super::line::LineDoubt {
+                since: at(1),
+                why: "no witness answers".into(),
+                proven: true,
+            }),
+        },
+        Event::FlappingChanged { check: "api".into(), flapping: true },
+        Event::BundleMade {
+            bundle: Box::new(super::super::bundle::BundleCard {
+                at: at(1),
+                occasion: super::super::bundle::Occasion::Ended,
+                incident: Some(1),
+                run: Some(run_id()),
+                path: "/srv/incident-0001.tar.zst".into(),
+                sha256: Digest::of(b"bundle"),
+                bytes: 4096,
+                partial: true,
+                why: "logs/green.log: error: gone".into(),
+                redactions: 3,
+                made: true,
+            }),
+        },
+        Event::BaselineTaken { baseline: Box::new(baseline) },
+        Event::Notified(super::super::notice::Notified {
+            id: "k7qd-12".into(),
+            keys: vec!["k7qd-12".into()],
+            thread: "INC-0142".into(),
+            receiver: "ops".into(),
+            sent: false,
+            note: "could not reach it".into(),
+        }),
+    ]
+}
+
 /// One of every event, in an order that makes a run.
+#[expect(clippy::too_many_lines, reason = "one of every event")]
 fn events() -> Vec<Event> {
     let run = run_id();
     let mut events = first_events();
+    events.extend(judge_events());
     events.push(Event::RunStarted {
         run: run.clone(),
         plan: level_one().digest(),
         by: "alice".into(),
         reason: "errors".into(),
+        accept_loss: None,
     });
     events.extend(step_events());
     events.extend([
         Event::Paused,
         Event::Resumed,
+        Event::RulesDeclared { rules: Vec::new(), first: true },
+        Event::RuleChanged {
+            rule: "auto_rollback".into(),
+            state: RuleState::Unknown(Unknown { reason: Reason::Stale, about: "api".into() }),
+            evidence: vec![Shown { text: "p95('*', 10)".into(), value: "unknown".into() }],
+        },
+        Event::RuleHeld { rule: "auto_rollback".into(), why: Some("a run is open".into()) },
+        Event::RuleFired(Box::new(Fired {
+            rule: "auto_rollback".into(),
+            action: Action::Rollback,
+            mode: Mode::Enforce,
+            level: Level::Switch,
+            starts_at: Some(at(60)),
+            severity: Some(Severity::High),
+            text: "backend fails".into(),
+            less: None,
+            evidence: Vec::new(),
+        })),
+        Event::ProposalWithdrawn { rule: "auto_rollback".into(), why: "frozen".into() },
+        Event::FreezeEnded,
+        Event::ConfigurationRead { config: Digest::of(b"new"), note: "read again".into() },
         Event::CriteriaMeasured {
             run: run.clone(),
             criteria: vec![Criterion {
@@ -223,9 +431,25 @@ fn events() -> Vec<Event> {
                 owner: "alice".into(),
                 undo: "demo start green".into(),
                 due: Some(at(3600)),
+                about: Some(About::Stopped("green".into())),
+                ..Leftover::default()
             },
         },
         Event::LeftoverReleased { name: "green stopped".into(), by: "bob".into() },
+        Event::HoldStarted(super::super::hold::HoldStart {
+            part: HoldPart::Consumers,
+            held: true,
+            attempt: 1,
+            effect: "7-k7qd-hold.hold_consumers.1".into(),
+            workers: vec!["green".into()],
+        }),
+        Event::HoldEnded {
+            part: HoldPart::Consumers,
+            held: true,
+            end: StepEnd::Done,
+            took: Duration::from_millis(200),
+            note: "".into(),
+        },
         Event::Noted { by: "bob".into(), text: "hello".into() },
         Event::Trouble { text: "disk nearly full".into() },
         Event::IncidentClosed { why: "stable".into() },
@@ -272,7 +496,7 @@ fn every_command_survives_the_journal() {
     let commands = commands();
     let mut kinds: Vec<usize> = commands.iter().map(name_of).collect();
     kinds.dedup();
-    assert_eq!(kinds, (0..14).collect::<Vec<_>>(), "one of every kind");
+    assert_eq!(kinds, (0..40).collect::<Vec<_>>(), "one of every kind");
     for command in commands {
         let entry = entry(Body::Command("c-1".into(), command));
         assert_eq!(there_and_back(&entry), entry);
@@ -287,7 +511,7 @@ fn every_event_survives_the_journal() {
         let entry = entry(Body::Event(Box::new(event)));
         assert_eq!(there_and_back(&entry), entry);
     }
-    assert_eq!(kinds.len(), 32, "one of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 60, "one of every kind: {kinds:?}");
 }
 
 #[test]
@@ -395,6 +619,7 @@ fn a_run_of_another_plan_than_the_open_one_leaves_that_one_open() {
         plan: Digest::of(b"another"),
         by: "alice".into(),
         reason: "errors".into(),
+        accept_loss: None,
     });
     assert_eq!(tape.situation.run, None);
     assert!(tape.situation.plan.is_some());
@@ -443,7 +668,7 @@ fn lists_are_bounded() {
     let mut tape = Tape::new();
     for count in 0..300 {
         tape.now = count;
-        tape.deploy(i64::from(i32::MAX) + count);
+        tape.deploy(i64::from(i32::MAX) + count * 86_400);
         tape.command(Command::Detach);
         tape.event(Event::Trouble { text: format!("trouble {count}").into() });
     }
@@ -499,4 +724,26 @@ proptest! {
         }
         prop_assert_eq!(&late, &tape.situation);
     }
+}
+
+#[test]
+fn a_word_on_the_severity_stands_until_it_is_taken_back_or_the_incident_is_closed() {
+    let said = |class| {
+        let reason = "shops cannot pay".into();
+        Body::Command("c-9".into(), Command::Overrule { class, assessment: 1, reason })
+    };
+    let mut situation = Situation::default();
+    for (seq, body) in
+        [said(Some(Severity::High)), said(Some(Severity::Low))].into_iter().enumerate()
+    {
+        situation.apply(&Entry { seq: seq as u64 + 1, ..entry(body) });
+    }
+    let word = situation.overrule.clone().unwrap();
+    assert_eq!((word.class, word.measured), (Severity::Low, Severity::None));
+    let mut taken_back = situation.clone();
+    taken_back.apply(&Entry { seq: 3, ..entry(said(None)) });
+    assert_eq!(taken_back.overrule, None);
+    let closed = Event::IncidentClosed { why: "calm".into() };
+    situation.apply(&Entry { seq: 3, ..entry(Body::Event(Box::new(closed))) });
+    assert_eq!(situation.overrule, None);
 }

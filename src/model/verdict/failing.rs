@@ -39,7 +39,9 @@ pub(super) fn breach(seen: Seen<'_>) -> Lines {
 
 /// What fails, since when, and whether going back would help.
 pub(super) fn what(seen: Seen<'_>, assessment: &Assessment) -> String {
-    let fact = fact(seen, assessment);
+    let looks =
+        if first_failing(seen).is_none() { unproven(seen, &[Status::Warn]) } else { String::new() };
+    let fact = format!("{}{looks}", fact(seen, assessment));
     let began = began(seen, assessment);
     let since = since(seen, began);
     let could = if assessment.could_be > assessment.severity {
@@ -49,13 +51,14 @@ pub(super) fn what(seen: Seen<'_>, assessment: &Assessment) -> String {
     };
     let help = help(seen);
     let (long, short, bare) = since;
+    let head = seen.head;
     first_fit(&[
-        format!("{fact} since {long}.{help}{could}"),
-        format!("{fact} since {short}.{help}{could}"),
-        format!("{fact} since {bare}.{help}{could}"),
-        format!("{fact} since {bare}.{help}"),
-        format!("{fact}.{help}"),
-        format!("{fact}."),
+        format!("{head}{fact} since {long}.{help}{could}"),
+        format!("{head}{fact} since {short}.{help}{could}"),
+        format!("{head}{fact} since {bare}.{help}{could}"),
+        format!("{head}{fact} since {bare}.{help}"),
+        format!("{head}{fact}.{help}"),
+        format!("{head}{fact}."),
     ])
 }
 
@@ -96,10 +99,21 @@ fn fact(seen: Seen<'_>, assessment: &Assessment) -> String {
     }
 }
 
+/// How few looks what is said rests on, of checks that stand so: ` (1 of 3 looks)`.
+pub(super) fn unproven(seen: Seen<'_>, stand: &[Status]) -> String {
+    let Some(live) = seen.live else { return String::new() };
+    seen.situation
+        .counted()
+        .filter(|(_, card)| stand.contains(&card.status))
+        .filter_map(|(id, _)| live.looks.get(id))
+        .max_by_key(|looks| (looks.seen, looks.needed))
+        .map_or_else(String::new, |looks| format!(" ({})", looks.words()))
+}
+
 /// Who fails: the longest failing check that users feel, with how many others.
 fn subject(seen: Seen<'_>) -> String {
-    let checks = seen.situation.checks.values();
-    let failing = checks.filter(|card| card.critical && card.status == Status::Fail);
+    let checks = seen.situation.counted();
+    let failing = checks.filter(|(_, card)| card.critical && card.status == Status::Fail);
     let others = failing.count().saturating_sub(1);
     match first_failing(seen) {
         Some((id, _)) if others > 0 => format!("{} +{others}", part(id, 16)),
@@ -109,7 +123,7 @@ fn subject(seen: Seen<'_>) -> String {
 }
 
 fn first_failing(seen: Seen<'_>) -> Option<(&str, &str)> {
-    let checks = seen.situation.checks.iter();
+    let checks = seen.situation.counted();
     checks
         .filter(|(_, card)| card.status == Status::Fail)
         .min_by_key(|(_, card)| (!card.critical, card.since))
@@ -147,12 +161,14 @@ fn up(seen: Seen<'_>, name: &str) -> Option<String> {
 
 /// When it began: the first failing check that users feel, else when the class was reached.
 fn began(seen: Seen<'_>, assessment: &Assessment) -> Time {
-    let checks = seen.situation.checks.values();
-    checks
-        .filter(|card| card.critical && card.status == Status::Fail)
-        .map(|card| card.since)
-        .min()
-        .unwrap_or(assessment.since)
+    // What a person knows better stands.
+    let corrected = seen.situation.incident.as_ref().and_then(|incident| incident.began);
+    let checks = seen.situation.counted();
+    let first = checks
+        .filter(|(_, card)| card.critical && card.status == Status::Fail)
+        .map(|(_, card)| card.since)
+        .min();
+    corrected.or(first).unwrap_or(assessment.since)
 }
 
 /// The deploy just before it began, if one is known.

@@ -167,6 +167,26 @@ fn aborting(run: &Run) -> Lines {
     }
 }
 
+/// The copy is up: what a swap would lose, and what the other ways cost.
+fn asks(run: &Run) -> Lines {
+    let what = match &run.loss {
+        None => vec!["The copy is up; what SWAP would lose is not known.".to_owned()],
+        Some(loss) => {
+            let at = loss.from.format("%H:%M:%SZ");
+            let lost = loss.words(loss.until.unwrap_or(loss.from));
+            vec![
+                format!("Copy at {at} is up beside the live one. SWAP loses {lost}."),
+                format!("Copy at {at} is up. SWAP loses {lost}."),
+                format!("SWAP loses {}.", part(&lost, 48)),
+            ]
+        }
+    };
+    Lines {
+        what: first_fit(&what),
+        next: "R chooses SWAP, BESIDE or NEW TIME; only SWAP loses. Writers wait.".to_owned(),
+    }
+}
+
 fn waits(seen: Seen<'_>, run: &Run, waiting: &Waiting) -> Lines {
     let step = waiting.step.as_ref().and_then(|id| run.step(id));
     let Some(step) = step else {
@@ -183,6 +203,9 @@ fn waits(seen: Seen<'_>, run: &Run, waiting: &Waiting) -> Lines {
             ]),
         };
     };
+    if run.asks().is_some() {
+        return asks(run);
+    }
     let place = place(run, &step.id);
     let short = part(&place, 24);
     let why = waiting.why.as_str();
@@ -333,7 +356,7 @@ fn leftovers(seen: Seen<'_>) -> String {
                 part(first.undo.as_str(), 200)
             ),
             format!(
-                "{} left over, first: {}. C closes, it stays noted.",
+                "{} left over, first: {}. See: backout leftovers",
                 left.len(),
                 part(first.name.as_str(), 30)
             ),

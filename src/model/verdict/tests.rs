@@ -13,6 +13,8 @@ use super::*;
 use crate::text::{SafeText, width};
 
 /// A situation with numbers, seen at its own time.
+mod held;
+
 struct Scene {
     tape: Tape,
     live: Live,
@@ -103,6 +105,7 @@ impl Scene {
             plan: digest,
             by: "alice".into(),
             reason: "errors".into(),
+            accept_loss: None,
         })
     }
 
@@ -573,6 +576,7 @@ fn a_stable_end_says_the_time_and_what_is_left_over() {
             owner: "alice".into(),
             undo: "backout demo start green".into(),
             due: None,
+            ..Leftover::default()
         },
     });
     scene.says(
@@ -672,7 +676,7 @@ proptest! {
             .signals(vec![number("error_rate", rate), flag("failed_health_checks", true)]);
         let digest = plan.digest();
         let begun = |scene: Scene, plan: Plan| scene.planned(plan, Vec::new()).event(Event::RunStarted {
-            run: run_id(), plan: Digest::clone(&digest), by: "a".into(), reason: "r".into(),
+            run: run_id(), plan: Digest::clone(&digest), by: "a".into(), reason: "r".into(), accept_loss: None,
         });
         let scene = match stage {
             0 => scene,
@@ -700,5 +704,61 @@ proptest! {
             }),
         };
         scene.later(seconds.into()).lines();
+    }
+}
+
+#[test]
+fn before_every_check_has_answered_nothing_is_said_to_be_well() {
+    let mut scene = Scene::new().signals(Vec::new());
+    scene.live.at = at(41);
+    for id in ["api", "web"] {
+        scene.tape.event(Event::CheckChanged {
+            check: id.into(),
+            status: Status::Unknown,
+            reason: Some(Reason::NeverRan),
+            note: SafeText::default(),
+            since: at(40),
+            critical: true,
+        });
+    }
+    let said = |scene: &Scene| {
+        lines(&scene.tape.situation, Some(&scene.live), &BTreeMap::new(), at(41)).what
+    };
+    assert_eq!(said(&scene), "Asking: 0 of 2 checks have answered.");
+    scene = scene.check("api", Status::Ok, "200");
+    assert_eq!(said(&scene), "Asking: 1 of 2 checks have answered.");
+    scene = scene.check("web", Status::Ok, "200");
+    let looks = super::super::reading::Looks { seen: 1, needed: 2 };
+    scene.live.looks = BTreeMap::from([("web".into(), looks)]);
+    assert_eq!(said(&scene), "Nothing fails so far: 2 of 2 checks ok (1 of 2 looks).");
+    scene.live.looks.clear();
+    assert_eq!(said(&scene), "Nothing fails: 2 of 2 checks ok.");
+}
+
+#[test]
+fn what_rests_on_one_look_says_so() {
+    let mut scene =
+        Scene::new().check("api", Status::Warn, "503").signals(vec![number("error_rate", 100.0)]);
+    let looks = super::super::reading::Looks { seen: 1, needed: 3 };
+    scene.live.at = at(41);
+    scene.live.looks = BTreeMap::from([("api".into(), looks)]);
+    let what = lines(&scene.tape.situation, Some(&scene.live), &BTreeMap::new(), at(41)).what;
+    assert!(what.starts_with("Traffic fails 100.0 % (1 of 3 looks)"), "{what}");
+}
+
+#[test]
+fn a_doubt_about_our_own_line_is_said_before_anything_fails() {
+    for (proven, words) in [(true, "OUR OWN LINE IS DOWN since"), (false, "IS IT US?")] {
+        let doubt = super::super::line::LineDoubt {
+            since: at(30),
+            why: "4 of 5 remote checks on 4 hosts began to fail within 4 s".into(),
+            proven,
+        };
+        let mut scene = Scene::ready().opened().event(Event::LineDoubted { doubt: Some(doubt) });
+        scene.live.at = at(41);
+        let lines = lines(&scene.tape.situation, Some(&scene.live), &BTreeMap::new(), at(41));
+        assert!(lines.what.starts_with(words), "{lines:?}");
+        assert!(lines.next.starts_with("Nothing starts by itself."), "{lines:?}");
+        assert!(width(&lines.what) <= WIDTH && width(&lines.next) <= WIDTH);
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::criteria::Criterion;
-use crate::report::history::{History, Line};
+use crate::model::ids::RunId;
+use crate::model::situation::PastRun;
+use crate::report::execution::Execution;
+use crate::report::history::{self, History, Line};
 use crate::report::validate;
 use crate::text::SafeText;
 
@@ -43,12 +46,16 @@ pub struct HistoryLine {
     pub status: &'static str,
     /// Why.
     pub reason: SafeText,
+    /// The name that `rollback --undo` takes; none where the journal does not know the run.
+    pub run: Option<RunId>,
+    /// What the journal knows of the run beside: its trigger, its services.
+    pub execution: Option<Execution>,
 }
 
-/// The document of `history`.
-pub fn history(history: &History) -> HistoryDocument {
+/// The document of `history`; `known` are the runs of the journal.
+pub fn history(history: &History, known: &[PastRun]) -> HistoryDocument {
     HistoryDocument {
-        rollbacks: history.lines.iter().map(history_line).collect(),
+        rollbacks: history.lines.iter().map(|line| history_line(line, known)).collect(),
         by_level: history.by_level(),
         average_seconds: history.average(),
         success_rate: history.success_rate(),
@@ -56,7 +63,8 @@ pub fn history(history: &History) -> HistoryDocument {
     }
 }
 
-fn history_line(line: &Line) -> HistoryLine {
+fn history_line(line: &Line, known: &[PastRun]) -> HistoryLine {
+    let past = history::run_of(line, known);
     HistoryLine {
         at: line.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         level: line.level,
@@ -65,6 +73,8 @@ fn history_line(line: &Line) -> HistoryLine {
         duration_seconds: line.duration,
         status: if line.success { "success" } else { "failed" },
         reason: SafeText::new(&line.reason),
+        run: past.map(|past| past.run.clone()),
+        execution: past.map(Execution::of),
     }
 }
 

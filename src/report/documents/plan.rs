@@ -28,8 +28,14 @@ pub struct PlanDocument {
     pub rto_seconds: u64,
     /// Whether the estimate is over the objective.
     pub over: bool,
+    /// Level 1's form with its gap, and why no faster one.
+    pub form: SafeText,
     /// What of the data changes or is lost.
     pub data: SafeText,
+    /// What goes back, stays, or cannot.
+    pub moves: Vec<crate::model::plan::Move>,
+    /// What is lost, as far as it is known beforehand.
+    pub loss: Option<crate::model::loss::Loss>,
     /// What cannot be taken back.
     pub not_undone: Vec<SafeText>,
     /// Whether the preflight lets it start.
@@ -93,7 +99,10 @@ pub fn plan(open: &OpenPlan) -> PlanDocument {
         budget_seconds: by_budget.as_secs_f64(),
         rto_seconds: rto.as_secs(),
         over: plan.face.estimate > rto,
+        form: plan.face.form.clone(),
         data: plan.face.data.clone(),
+        moves: plan.face.moves.clone(),
+        loss: plan.face.loss.clone(),
         not_undone: plan.face.not_undone.clone(),
         ready: open.preflight.iter().all(|line| match line.answer {
             PreflightAnswer::Ok | PreflightAnswer::Warn => true,

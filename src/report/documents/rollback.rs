@@ -6,6 +6,7 @@ use crate::model::criteria::{Criterion, Passed};
 use crate::model::entry::Outcome;
 use crate::model::ids::RunId;
 use crate::model::incident::{Run, StepPhase, StepState};
+use crate::model::loss::{Choice, Loss};
 use crate::model::plan::Hazard;
 use crate::model::watch::Verdict;
 use crate::text::SafeText;
@@ -31,6 +32,12 @@ pub struct Rollback {
     pub criteria: Vec<CriterionLine>,
     /// `none`, or what was lost.
     pub data_loss: SafeText,
+    /// Both ends of the loss, rows per table, and where the rows are kept, once it is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Box<Loss>>,
+    /// The commands that copy single tables, where both stay (BESIDE).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<String>,
     /// The verdict of the watch window: `stable`, `worse`, `no_effect`, `cannot_tell`, or null.
     pub verdict: Option<Verdict>,
     /// Why it ended so, or what it waits for.
@@ -58,6 +65,9 @@ pub struct StepLine {
     pub undo: bool,
     /// Why it failed, was left out or is unknown; else what it left to know.
     pub note: SafeText,
+    /// What its effect looked like when a stopped run ended: `there`, `not there`,
+    /// `partly there: …`, `not known: …`; null where nobody looked.
+    pub now: Option<String>,
 }
 
 /// One criterion.
@@ -95,6 +105,21 @@ pub fn rollback(run: &Run) -> Rollback {
         steps: run.steps.iter().map(|step| step_line(run, step)).collect(),
         criteria: run.criteria.iter().map(criterion_line).collect(),
         data_loss: data_loss(run),
+        loss: run.loss.clone(),
+        by_hand: match (&run.choice, &run.loss) {
+            (Some((Choice::Beside, _)), Some(loss)) => loss.by_hand(),
+            (
+                Some((
+                    Choice::Swap { .. }
+                    | Choice::NewTime
+                    | Choice::NewMoment { .. }
+                    | Choice::Beside,
+                    _,
+                ))
+                | None,
+                _,
+            ) => Vec::new(),
+        },
         verdict: run.watch.as_ref().and_then(|watch| watch.verdict),
         why: ended.map(|ended| ended.why.clone()).or(waits).unwrap_or_default(),
         history: ended.map(|ended| ended.history.clone()),
@@ -106,7 +131,11 @@ fn data_loss(run: &Run) -> SafeText {
     let steps = run.plan.core.steps.iter();
     let mut losing = steps.filter(|spec| spec.hazard == Hazard::LosesData);
     let begun = losing.any(|spec| run.step(&spec.id).is_some_and(|state| state.attempt > 0));
-    if begun { run.plan.face.data.clone() } else { "none".into() }
+    match &run.loss {
+        _ if !begun => "none".into(),
+        Some(loss) => SafeText::new(&loss.result()),
+        None => run.plan.face.data.clone(),
+    }
 }
 
 pub(super) fn criterion_line(criterion: &Criterion) -> CriterionLine {
@@ -137,5 +166,6 @@ fn step_line(run: &Run, step: &StepState) -> StepLine {
         budget_seconds: budget.unwrap_or_default().as_secs_f64(),
         undo: step.undo,
         note: note.clone(),
+        now: run.measured().find(|(state, _)| state.id == step.id).map(|(_, now)| now.words()),
     }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::ids::{CheckId, Time, incident_name};
+use crate::model::bundle::BundleCard;
+use crate::model::entry::Change;
+use crate::model::ids::{CheckId, Color, Time, incident_name};
 use crate::model::live::Live;
+use crate::model::mute::{Mute, Override};
 use crate::model::reading::Reading;
 use crate::model::severity::Severity;
 use crate::model::situation::Situation;
@@ -40,8 +43,64 @@ pub struct Standing {
     pub heard_seconds: Option<i64>,
     /// What is temporarily changed.
     pub leftovers: Vec<SafeText>,
+    /// When the incident began, as far as is known.
+    pub began: Option<Time>,
+    /// What counts for nothing now, with its author, reason and end.
+    pub muted: Vec<String>,
+    /// Values that are changed for a while, with author, reason and end (W-45).
+    pub changed: Vec<String>,
+    /// Why our own line is in doubt: nothing starts by itself.
+    pub is_it_us: Option<SafeText>,
+    /// Checks that change too often to be followed.
+    pub flapping: Vec<CheckId>,
     /// The two rows of the verdict line.
     pub sentence: [String; 2],
+    /// What changed lately, newest first.
+    pub changes: Vec<ChangeLine>,
+    /// What was kept of incidents, newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<BundleCard>,
+}
+
+/// One change of `status --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChangeLine {
+    /// When it began, or was found.
+    pub at: Time,
+    /// `deploy` or `configuration of`.
+    pub what: &'static str,
+    /// The version.
+    pub version: SafeText,
+    /// The colour it went to.
+    pub color: Option<Color>,
+    /// `running`, `done`, `failed` or `noticed`.
+    pub state: &'static str,
+    /// Who.
+    pub by: SafeText,
+    /// The job.
+    pub reference: SafeText,
+    /// What it is known from.
+    pub evidence: SafeText,
+    /// Seconds from it to the first bad reading; nothing when it came after, or nothing is bad.
+    pub before_first_bad_seconds: Option<i64>,
+}
+
+fn changes(situation: &Situation) -> Vec<ChangeLine> {
+    let bad = crate::model::verdict::first_bad(situation);
+    let line = |change: &Change| ChangeLine {
+        at: change.at,
+        what: change.kind.words(),
+        version: change.version.clone(),
+        color: change.color.clone(),
+        state: change.state.words(),
+        by: change.by.clone(),
+        reference: change.reference.clone(),
+        evidence: change.evidence.clone(),
+        before_first_bad_seconds: bad
+            .filter(|bad| *bad >= change.at)
+            .map(|bad| (bad - change.at).num_seconds()),
+    };
+    situation.changes.iter().map(line).collect()
 }
 
 /// The document of `status`.
@@ -66,7 +125,14 @@ pub fn status(
         engine_running: situation.engine.as_ref().is_some_and(|one| !one.stopped),
         heard_seconds: live.map(|live| (now - live.at).num_seconds().max(0)),
         leftovers: situation.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
+        began: situation.incident.as_ref().map(crate::model::incident::Incident::began),
+        muted: situation.judging.mutes.iter().map(Mute::words).collect(),
+        changed: situation.judging.overrides.iter().map(Override::words).collect(),
+        is_it_us: situation.judging.line.as_ref().map(|doubt| doubt.why.clone()),
+        flapping: situation.judging.flapping.iter().cloned().collect(),
         sentence: [lines.what, lines.next],
+        changes: changes(situation),
+        bundles: situation.bundles.clone(),
     }
 }
 
@@ -91,12 +157,13 @@ pub struct Deployment {
     pub last_report_time: Option<String>,
 }
 
-/// The document of P-28. No rule starts anything yet, so `auto_rollback_enabled` is false.
+/// The document of P-28. `automatic` is what the configuration lets rules do; a freeze takes it
+/// back.
 pub fn deployment(
     situation: &Situation,
     live: Option<&Live>,
-    deployment: &str,
-    environment: Option<&str>,
+    (deployment, environment): (&str, Option<&str>),
+    automatic: bool,
 ) -> Deployment {
     let heard = live.map(|live| live.at).or(situation.at);
     Deployment {
@@ -106,7 +173,7 @@ pub fn deployment(
         health_status: Health::of(situation),
         active_rollbacks: usize::from(situation.open_run().is_some()),
         total_rollbacks: situation.history.len(),
-        auto_rollback_enabled: false,
+        auto_rollback_enabled: automatic && situation.frozen().is_none(),
         last_report_time: heard.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
     }
 }

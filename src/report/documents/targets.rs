@@ -27,6 +27,14 @@ pub struct Target {
     pub target: bool,
     /// Why it is refused.
     pub refused: Option<SafeText>,
+    /// What there is to show for it: `recorded`, `noticed` or `still exists`.
+    pub known: &'static str,
+    /// Who brought it, where that is on record.
+    pub by: Option<SafeText>,
+    /// Whether it runs now.
+    pub runs: bool,
+    /// Why it is never trimmed, when it is pinned.
+    pub pinned: Option<SafeText>,
 }
 
 /// Where a rollback without a target goes: the newest point that is recorded stable and not
@@ -60,7 +68,38 @@ pub fn targets(points: &[RestorePoint]) -> Vec<Target> {
                 taken_at: point.taken_at,
                 target: chosen == Some(&point.id),
                 refused: point.refused.clone(),
+                known: point.known.evidence.words(),
+                by: Some(point.known.by.clone()).filter(|by| !by.is_empty()),
+                runs: point.known.runs,
+                pinned: point.known.pinned.clone(),
             }
         })
         .collect()
+}
+
+/// What there is to show for a point, in one line: version, schema, age, evidence, whether it runs.
+pub fn shown_for(point: &RestorePoint, now: Time) -> String {
+    let mut parts = vec![point.version.to_string()];
+    parts.extend(point.schema.map(|schema| format!("schema {schema}")));
+    parts.extend(point.taken_at.map(|at| format!("{} old", age(at, now))));
+    let known = &point.known;
+    parts.push(if known.by.is_empty() {
+        known.evidence.words().to_owned()
+    } else {
+        format!("{} ({})", known.evidence.words(), known.by)
+    });
+    if known.runs {
+        parts.push("runs".to_owned());
+    }
+    parts.extend(known.pinned.as_ref().map(|why| format!("PINNED: {why}")));
+    parts.join(", ")
+}
+
+fn age(at: Time, now: Time) -> String {
+    let minutes = (now - at).num_minutes().max(0);
+    match minutes {
+        0..=119 => format!("{minutes} min"),
+        120..=2879 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    }
 }

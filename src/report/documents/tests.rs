@@ -38,7 +38,7 @@ fn check(
     now: Time,
 ) -> Value {
     let services = BTreeMap::new();
-    value(&documents::check(situation, readings, &services, deployment, now))
+    value(&documents::check(situation, readings, &services, None, (deployment, now)))
 }
 
 fn failed(error: &str, now: Time) -> Value {
@@ -76,12 +76,12 @@ fn deployment(
     deployment: &str,
     environment: Option<&str>,
 ) -> Value {
-    value(&documents::deployment(situation, live, deployment, environment))
+    value(&documents::deployment(situation, live, (deployment, environment), true))
 }
 
 fn history(past: &[PastRun]) -> Value {
     let history = History { lines: past.iter().map(Line::of_past).collect(), unread: Vec::new() };
-    value(&documents::history(&history))
+    value(&documents::history(&history, past))
 }
 
 fn validated(lines: &[Criterion]) -> Value {
@@ -203,7 +203,7 @@ fn checks_of_one_service_come_to_its_worst() {
     let services =
         BTreeMap::from([("api".into(), "app".to_owned()), ("api_health".into(), "app".to_owned())]);
     let document =
-        documents::check(&tape.situation, &BTreeMap::new(), &services, "current", at(40));
+        documents::check(&tape.situation, &BTreeMap::new(), &services, None, ("current", at(40)));
     assert_eq!(document.services, BTreeMap::from([("app".to_owned(), Health::Critical)]));
 }
 
@@ -271,6 +271,7 @@ fn rollback_has_the_keys_that_were_promised() {
     );
     let text = text::ended(tape.situation.run.as_ref().unwrap());
     assert!(text.contains("failed   switch it  0:01  refused"), "{text}");
+    assert!(text.contains("If that is not enough: backout rollback --level 2\n"), "{text}");
     assert!(text.ends_with("REASON=\"errors\"\n"), "{text}");
 }
 
@@ -290,13 +291,15 @@ fn outcomes_have_their_exit_codes() {
 }
 
 #[test]
-
 fn history_is_the_same_from_the_journal_and_from_the_file() {
     let tape = ended(Outcome::Done);
     let from_journal = history(&tape.situation.history);
     let file = tape.situation.history[0].ended.history.clone();
-    let from_file = documents::history(&History::parse(&file));
+    let from_file = documents::history(&History::parse(&file), &tape.situation.history);
     assert_eq!(from_journal, serde_json::to_value(from_file).unwrap());
+    assert_eq!(from_journal["rollbacks"][0]["run"], run_id().to_string());
+    let unknown = serde_json::to_value(documents::history(&History::parse(&file), &[])).unwrap();
+    assert_eq!(unknown["rollbacks"][0]["run"], Value::Null, "another machine's line");
     assert_eq!(from_journal["average_seconds"], 12.0);
     assert_eq!(from_journal["success_rate"], 100.0);
 }
@@ -337,6 +340,7 @@ fn point(id: &str, health: PointHealth) -> RestorePoint {
         health,
         manifest: None,
         refused: None,
+        known: crate::model::restore_point::Known::default(),
     }
 }
 
@@ -509,11 +513,14 @@ fn validate_fails_for_each_failure_and_for_what_is_not_known() {
 fn endpoints_print_the_lines_of_the_document() {
     let line = |name: &str, answer| Criterion { name: name.into(), measured: "200".into(), answer };
     assert_eq!(
-        text::endpoints(&[line("Health endpoint", Passed::Yes), line("API endpoint", Passed::Yes)]),
+        crate::report::endpoints::answers(&[
+            line("Health endpoint", Passed::Yes),
+            line("API endpoint", Passed::Yes)
+        ]),
         "Health endpoint: ✅ 200\nAPI endpoint: ✅ 200\n\nOverall result: ✅ SUCCESS\n"
     );
     assert_eq!(
-        text::endpoints(&[line("Health endpoint", Passed::Unknown)]),
+        crate::report::endpoints::answers(&[line("Health endpoint", Passed::Unknown)]),
         "Health endpoint: ❌ 200\n\nOverall result: ❌ FAILURE\n"
     );
 }
@@ -525,7 +532,7 @@ fn the_check_table_is_worst_first_and_says_what_to_do() {
     let readings =
         BTreeMap::from([("api".into(), reading("api", 38, bad(WhyClass::Status, "503")))]);
     assert_eq!(
-        text::checks(&tape.situation, &readings, at(40)),
+        text::checks(&tape.situation, &readings, None, at(40)),
         "x FAIL api      40 ms   2 s ago  note\n\
          ? UNKN disk                      tool missing; to do: install the program that the check runs\n\
          Overall: critical\n"
@@ -546,10 +553,54 @@ fn a_brief_has_twelve_short_lines_at_every_stage() {
     assert_eq!(lines[0], "demo  INC-0142 since 0:20");
     assert_eq!(lines[5], "Last deploy v2.5.0 0:50 ago by dana (ci#4711).");
     assert_eq!(lines[7], "Steps: 1 of 7 through; switch FAILED: refused.");
-    assert_eq!(lines[8], "Nobody leads, 0 attached. 0 left over.");
+    assert_eq!(lines[8], "Nobody leads; who is attached is not known.");
+    assert_eq!(lines[9], "No question was answered by a person.");
+    assert_eq!(lines[10], "Nothing is left over.");
     assert_eq!(lines[11], "23:50:52Z run 142-k7qd-1 failed");
     let status = text::status(&tape.situation, None, at(60));
     assert_eq!(status.lines().count(), 12);
+}
+
+#[test]
+fn a_brief_names_holds_mutes_and_a_persons_class_as_themselves() {
+    use crate::model::hold::{HoldCard, HoldPart};
+    use crate::model::mute::Mute;
+    use crate::model::overrule::Overrule;
+    let mut situation = failing().situation;
+    let card = HoldCard {
+        held: true,
+        by: "alice".into(),
+        reason: "data grows wrong".into(),
+        asked: 1,
+        attempt: 1,
+        ended: Some(crate::model::entry::StepEnd::Done),
+        since: Some(at(20)),
+        changed_at: at(20),
+        workers: Vec::new(),
+    };
+    situation.holds.insert(HoldPart::Writers, card);
+    situation.judging.mutes.push(Mute {
+        name: "disk".into(),
+        checks: vec!["disk".into()],
+        all: false,
+        by: "bob".into(),
+        reason: "is moved".into(),
+        since: at(0),
+        until: at(600),
+    });
+    let class = situation.assessment.as_ref().unwrap().severity;
+    situation.overrule = Some(Overrule {
+        class,
+        measured: class,
+        by: "carol".into(),
+        reason: "shops stand".into(),
+        at: at(10),
+    });
+    let lines = brief::brief(&situation, None, &BTreeMap::new(), at(60));
+    assert!(lines[3].contains("(carol: shops stand)"), "{}", lines[3]);
+    assert_eq!(lines[7], "Hold: writers held for 0:40, by alice: data grows wrong.");
+    assert!(lines[9].starts_with("Muted: disk until") && lines[9].contains("bob: is moved"));
+    assert_eq!(lines[10], "Nothing else is left over.");
 }
 
 #[test]
@@ -562,4 +613,56 @@ fn status_says_where_things_stand() {
     assert_eq!(document["run_state"], "CLOSED");
     assert_eq!(document["heard_seconds"], 20);
     assert_eq!(document["severity"], "high");
+}
+
+#[test]
+fn what_is_muted_counts_for_nothing_and_is_named() {
+    use crate::model::mute::Mute;
+    let mut tape = tape();
+    check_is(&mut tape, "api", Status::Fail, true);
+    check_is(&mut tape, "web", Status::Ok, true);
+    assert_eq!(Health::of(&tape.situation), Health::Critical);
+    let mute = |name: &str, all| Mute {
+        name: name.into(),
+        checks: vec![name.into()],
+        all,
+        by: "alice".into(),
+        reason: "deploy".into(),
+        since: at(0),
+        until: at(1800),
+    };
+    tape.event(Event::Muted { mute: mute("api", false) });
+    assert_eq!(Health::of(&tape.situation), Health::Healthy);
+    let document = check(&tape.situation, &BTreeMap::new(), "current", at(40));
+    assert_eq!(document["failed_checks"], json!([]));
+    assert_eq!(document["muted"], json!(["api until 00:20Z (alice: deploy)"]));
+    let table = text::checks(&tape.situation, &BTreeMap::new(), None, at(40));
+    assert!(table.contains("Muted: api until 00:20Z (alice: deploy)"), "{table}");
+    assert!(table.ends_with("Overall: healthy (1 muted)\n"), "{table}");
+    tape.event(Event::Muted { mute: mute("all", true) });
+    assert_eq!(Health::of(&tape.situation), Health::Unknown, "nothing is judged any more");
+}
+
+#[test]
+fn the_checks_and_the_assessment_never_say_different_things() {
+    let mut tape = tape();
+    check_is(&mut tape, "api", Status::Warn, true);
+    assert_eq!(Health::of(&tape.situation), Health::Warning);
+    let signals = with(all_well(), vec![number("error_rate", 30.0)]);
+    let assessment = judge(&built_in(), &signals, &BTreeMap::new(), None, at(30));
+    tape.event(Event::Assessed { assessment: Box::new(assessment) });
+    assert_eq!(Health::of(&tape.situation), Health::Critical);
+}
+
+#[test]
+fn a_burst_tells_its_errors_apart_from_its_times() {
+    let mut tape = tape();
+    check_is(&mut tape, "api", Status::Ok, true);
+    let readings = BTreeMap::from([("api".into(), burst("api", 38, (1, 20), 40))]);
+    let document = check(&tape.situation, &readings, "current", at(40));
+    let requests = &document["checks"][0]["requests"];
+    assert_eq!(requests["errors"], 1);
+    assert_eq!(requests["sent"], 20);
+    assert_eq!(requests["p95_ms"], 40.0);
+    assert_eq!(requests["max_ms"], Value::Null, "a failed request is longer than any limit");
 }

@@ -4,13 +4,21 @@ use crate::model::entry::Command;
 use crate::model::ids::NodeId;
 use crate::model::tree::{Answer, Answered};
 use crate::tui::input::{Code, Key};
-use crate::tui::state::{Cx, Effect};
+use crate::tui::state::{Cx, Effect, Ui};
 use crate::tui::theme::Role;
 use crate::tui::view::View;
 use crate::tui::widgets::{self, Row};
 use crate::tui::world::World;
 
-use super::{Sheet, Turn};
+use super::{Dialog, Sheet, Turn};
+
+/// Opens it, when a question is asked.
+pub fn open(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    if let Some(pick) = Pick::first(cx.world) {
+        ui.open(Dialog::Answer(pick), cx.now);
+    }
+    Vec::new()
+}
 
 /// The question that is being answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

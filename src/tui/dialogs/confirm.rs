@@ -2,23 +2,47 @@
 
 use crate::model::entry::Command;
 use crate::model::ids::{Digest, Time};
-use crate::model::plan::PreflightAnswer;
+use crate::model::plan::{Level, PreflightAnswer};
 use crate::model::reading::Status;
 use crate::model::situation::Situation;
 use crate::text::SafeText;
 use crate::tui::input::{Code, Key};
-use crate::tui::panes::plan::no_return;
-use crate::tui::state::{Cx, Effect, Field};
+use crate::tui::panes::plan::{no_return, one_way};
+use crate::tui::state::{Cx, Effect, Field, Ui};
 use crate::tui::theme::Role;
 use crate::tui::view::View;
-use crate::tui::widgets::Row;
+use crate::tui::widgets::{Row, fact};
 use crate::tui::words;
 use crate::tui::world::{LeadStand, World};
 
-use super::{Sheet, Turn, fact, field};
+use super::{Dialog, Sheet, Turn, field};
 
 /// The word.
 pub const WORD: &str = "ROLLBACK";
+
+/// Opens it, when a plan is on the table.
+pub fn open(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    if let Some(confirm) = Confirm::new(cx) {
+        ui.open(Dialog::Confirm(Box::new(confirm)), cx.now);
+    }
+    Vec::new()
+}
+
+/// What is to be typed: with several environments configured, a level that can lose data in
+/// production asks for its name too.
+pub fn word(world: &World) -> String {
+    let situation = &world.situation;
+    let level = situation.plan.as_ref().map(|open| open.plan.core.level);
+    let deep = match level {
+        Some(Level::Full | Level::PointInTime) => true,
+        Some(Level::Switch) | None => false,
+    };
+    if deep && situation.production() && world.environments.len() > 1 {
+        format!("{WORD} {}", situation.environment())
+    } else {
+        WORD.to_owned()
+    }
+}
 
 /// The open confirmation.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +109,7 @@ impl Confirm {
 
     /// Whether Enter starts the run.
     pub fn complete(&self, world: &World) -> bool {
-        self.typed.text == WORD && self.hindered(world).is_none()
+        self.typed.text == word(world) && self.hindered(world).is_none()
     }
 
     fn hindered(&self, world: &World) -> Option<String> {
@@ -153,11 +177,13 @@ impl Confirm {
                     plan: self.plan.clone(),
                     lead,
                     reason: SafeText::new(&reason(&cx.world.situation, cx.now)),
+                    accept_loss: None,
                 })]);
             }
             Code::Char(_) if self.hindered(cx.world).is_some() => {}
             _ => {
-                if self.typed.text.len() < 24 || key.code == Code::Backspace {
+                if self.typed.text.len() < word(cx.world).len() + 16 || key.code == Code::Backspace
+                {
                     self.typed.key(key);
                     self.emptied = None;
                 }
@@ -173,18 +199,22 @@ impl Confirm {
         if let Some(open) = &world.situation.plan {
             facts = self.facts_rows(view, open, width);
         }
-        let (row, column) = field("Type ROLLBACK:  ", &self.typed.text, 10);
-        let right = WORD
+        let word = word(world);
+        let whole = word.chars().count();
+        let label = format!("Type {word}:  ");
+        let cells = (whole + 2).min(width.saturating_sub(label.len() + 26).max(10));
+        let (row, column) = field(&label, &self.typed.text, cells);
+        let right = word
             .chars()
             .zip(self.typed.text.chars())
             .take_while(|(wanted, typed)| wanted == typed)
             .count();
-        let note = if self.typed.text == WORD {
+        let note = if self.typed.text == word {
             "  complete".to_owned()
         } else if right < self.typed.text.chars().count() {
             "  not the word: use capitals, Backspace".to_owned()
         } else {
-            format!("  {right}/8 typed, paste is off")
+            format!("  {right}/{whole} typed, paste is off")
         };
         let what = match (self.hindered(world), &self.emptied) {
             (Some(why), _) => Row::of(Role::Fail, why),
@@ -239,11 +269,17 @@ impl Confirm {
         ));
         rows.extend(fact("Data", face.data.as_str(), width));
         let mut not_undone: Vec<String> = face.not_undone.iter().map(ToString::to_string).collect();
-        if let Some((at, _)) = no_return(&core.steps) {
-            not_undone.insert(0, format!("step {} has no way back", at + 1));
+        if let Some((at, id)) = no_return(&core.steps) {
+            // A swap can be taken back; what was written since then is what it loses.
+            let back = open.plan.step(id).is_some_and(|step| step.undo.is_some());
+            let what = if back { "loses data, and asks again before" } else { "has no way back" };
+            not_undone.insert(0, format!("step {} {what}", at + 1));
         }
         if not_undone.is_empty() {
-            not_undone.push("nothing: every step has its way back".to_owned());
+            not_undone.push(match one_way(&core.steps) {
+                None => "nothing: every step has its way back".to_owned(),
+                Some(steps) => format!("{steps}, no data in it"),
+            });
         }
         rows.extend(fact("Not undone", &not_undone.join("; "), width));
         rows.extend(fact("Reason", &reason(situation, view.now), width));
@@ -291,7 +327,7 @@ fn unknowns(situation: &Situation) -> String {
     let names: Vec<&str> = situation
         .checks
         .iter()
-        .filter(|(_, card)| card.status == Status::Unknown)
+        .filter(|(_, card)| card.status == Status::Unknown && !card.off())
         .map(|(id, _)| id.as_str())
         .collect();
     if names.is_empty() {

@@ -7,6 +7,7 @@ use crate::tui::state::Effect;
 use crate::tui::theme::Role;
 use crate::tui::view::View;
 use crate::tui::widgets::{self, Row};
+use crate::tui::world::LeadStand;
 
 use super::{Sheet, Turn};
 
@@ -35,6 +36,9 @@ pub fn sheet(view: &View<'_>, width: usize) -> Sheet {
     };
     let mut facts: Vec<Row> =
         widgets::wrap(&what, width).into_iter().map(|line| Row::of(Role::Base, line)).collect();
+    if let Some(text) = lead(view) {
+        facts.extend(widgets::wrap(&text, width).into_iter().map(|line| Row::of(Role::Base, line)));
+    }
     if situation.last_incident > 0 {
         facts.push(Row::of(
             Role::Muted,
@@ -49,6 +53,28 @@ pub fn sheet(view: &View<'_>, width: usize) -> Sheet {
             "Enter = leave.  Esc = stay.  Ctrl-C twice = leave at once",
         )],
         ..Sheet::default()
+    }
+}
+
+/// What becomes of the lead, while something is open.
+fn lead(view: &View<'_>) -> Option<String> {
+    let (world, situation) = (view.world, &view.world.situation);
+    situation.incident.as_ref()?;
+    let clients = world.live.as_ref().map(|live| live.clients.as_slice()).unwrap_or_default();
+    let mine = |name: &str, uid| name == world.link.name.as_str() && uid == world.link.uid;
+    let others: Vec<&str> = clients
+        .iter()
+        .filter(|client| !mine(client.name.as_str(), client.uid))
+        .map(|client| client.name.as_str())
+        .collect();
+    match (world.lead(), others.as_slice()) {
+        (LeadStand::Mine(_), []) => Some("You lead, and nobody else is attached.".to_owned()),
+        (LeadStand::Mine(_), others) => Some(format!(
+            "You lead for 30 s more, then the lead can be taken. Attached: {}.",
+            others.join(", ")
+        )),
+        (LeadStand::Other(name, _), _) => Some(format!("{name} leads on.")),
+        (LeadStand::Nobody, _) => None,
     }
 }
 

@@ -1,15 +1,25 @@
 //! One file per dialog. Keys open them, typed words commit, Esc never acts.
 
 pub mod answer;
+pub mod commands;
 pub mod confirm;
 pub mod detach;
+pub mod export;
+pub mod guide;
 pub mod help;
+pub mod hold;
 pub mod note;
+pub mod palette;
 pub mod read;
 pub mod typed;
+pub mod veto;
+
+use crate::model::entry::Command;
 
 use super::action::Action;
 use super::input::{Code, Key};
+use super::pane::PaneKind;
+use super::stage::Stage;
 use super::state::{Cx, Effect, Ui};
 use super::view::View;
 use super::widgets::Row;
@@ -21,12 +31,18 @@ pub enum Dialog {
     Confirm(Box<confirm::Confirm>),
     /// Type one of a few words, some with a reason.
     Typed(Box<typed::Typed>),
+    /// Stop the bleeding, or lift what is held.
+    Hold(Box<hold::Hold>),
+    /// Keep a rule from what it is about to do.
+    Veto(Box<veto::Veto>),
     /// Answer a question of the tree.
     Answer(answer::Pick),
     /// Pause after this step.
     Pause,
     /// Leave; the run goes on.
     Detach,
+    /// Keep what is known.
+    Export,
     /// What keys do.
     Help(usize),
     /// A note for the timeline.
@@ -35,6 +51,12 @@ pub enum Dialog {
     Read(read::Page, usize),
     /// What backout itself says.
     Diagnostics,
+    /// Any action by its name.
+    Palette(Box<palette::Palette>),
+    /// The filter stack of the logs.
+    Filters(super::logs::stack::Stack),
+    /// A guided procedure.
+    Guide(Box<guide::Page>),
 }
 
 /// What a dialog makes of a key.
@@ -46,8 +68,27 @@ pub enum Turn {
     Close,
     /// Another one opens in its place.
     Instead(Box<Dialog>),
+    /// It stays, and this is sent.
+    Send(Command),
     /// It closes, and this is done.
     Do(Vec<Effect>),
+    /// It closes, and the screen goes there.
+    Go(Goal),
+}
+
+/// What a word after `:` leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// An action, as if its key were pressed.
+    Act(Action),
+    /// A stage, to look at.
+    Stage(Stage),
+    /// A pane of this stage.
+    Pane(PaneKind),
+    /// A console on another environment.
+    Environment(String),
+    /// A guided procedure, by its name.
+    Guide(String),
 }
 
 /// What a dialog shows: facts that may scroll, and rows that are always in view.
@@ -78,9 +119,17 @@ impl Dialog {
     /// Whether letters go into a field.
     pub fn types(&self) -> bool {
         match self {
-            Self::Confirm(_) | Self::Typed(_) | Self::Note(_) => true,
+            Self::Confirm(_)
+            | Self::Typed(_)
+            | Self::Hold(_)
+            | Self::Veto(_)
+            | Self::Note(_)
+            | Self::Filters(_)
+            | Self::Palette(_) => true,
+            Self::Guide(page) => page.types(),
             Self::Answer(_)
             | Self::Pause
+            | Self::Export
             | Self::Detach
             | Self::Help(_)
             | Self::Read(..)
@@ -89,19 +138,26 @@ impl Dialog {
     }
 
     /// Takes a key.
-    pub fn key(&mut self, key: Key, cx: Cx<'_>) -> Turn {
+    pub fn key(&mut self, key: Key, ui: &Ui, cx: Cx<'_>) -> Turn {
         if key.code == Code::Esc {
             return Turn::Close;
         }
         match self {
             Self::Confirm(confirm) => confirm.key(key, cx),
             Self::Typed(typed) => typed.key(key, cx),
+            Self::Hold(hold) => hold.key(key, cx),
+            Self::Veto(veto) => veto.key(key, cx),
             Self::Answer(pick) => pick.key(key, cx),
             Self::Pause => detach::pause_key(key),
             Self::Detach => detach::key(key),
+            Self::Export => export::key(key),
+            Self::Read(read::Page::Brief, _) => Turn::Close,
             Self::Help(scroll) | Self::Read(_, scroll) => read::scroll(scroll, key),
             Self::Note(field) => note::key(field, key),
             Self::Diagnostics => read::scroll(&mut 0, key),
+            Self::Palette(palette) => palette.key(key, ui, cx),
+            Self::Filters(stack) => stack.turn(key),
+            Self::Guide(page) => page.key(key, cx),
         }
     }
 
@@ -110,9 +166,15 @@ impl Dialog {
         match self {
             Self::Confirm(confirm) => confirm.refuse_paste(),
             Self::Typed(typed) => typed.paste(text),
+            Self::Hold(hold) => hold.paste(text),
+            Self::Veto(veto) => veto.paste(text),
             Self::Note(field) => field.paste(text),
+            Self::Palette(palette) => palette.paste(text),
+            Self::Filters(stack) => stack.paste(text),
+            Self::Guide(page) => page.paste(text),
             Self::Answer(_)
             | Self::Pause
+            | Self::Export
             | Self::Detach
             | Self::Help(_)
             | Self::Read(..)
@@ -125,15 +187,21 @@ impl Dialog {
         match self {
             Self::Confirm(confirm) => confirm.review(cx),
             Self::Typed(typed) => typed.review(cx),
+            Self::Hold(hold) => hold.review(cx),
+            Self::Veto(veto) => veto.review(cx),
             Self::Answer(pick) => pick.review(cx),
+            Self::Guide(page) => page.review(cx),
             Self::Pause if cx.world.situation.open_run().is_none() => {
                 Some("the run ended meanwhile".to_owned())
             }
             Self::Pause
+            | Self::Export
             | Self::Detach
             | Self::Help(_)
             | Self::Note(_)
             | Self::Read(..)
+            | Self::Palette(_)
+            | Self::Filters(_)
             | Self::Diagnostics => None,
         }
     }
@@ -143,12 +211,18 @@ impl Dialog {
         match self {
             Self::Confirm(confirm) => confirm.empty(why),
             Self::Typed(typed) => typed.forget(),
-            Self::Answer(_)
+            Self::Hold(hold) => hold.forget(),
+            Self::Guide(page) => page.forget(),
+            Self::Veto(_)
+            | Self::Answer(_)
             | Self::Pause
+            | Self::Export
             | Self::Detach
             | Self::Help(_)
             | Self::Note(_)
             | Self::Read(..)
+            | Self::Palette(_)
+            | Self::Filters(_)
             | Self::Diagnostics => {}
         }
     }
@@ -158,12 +232,18 @@ impl Dialog {
         match self {
             Self::Confirm(confirm) => confirm.sheet(view, width),
             Self::Typed(typed) => typed.sheet(view, width),
+            Self::Hold(hold) => hold.sheet(view, width),
+            Self::Veto(veto) => veto.sheet(view, width),
             Self::Answer(pick) => pick.sheet(view, width),
             Self::Pause => detach::pause_sheet(view, width),
             Self::Detach => detach::sheet(view, width),
+            Self::Export => export::sheet(view, width),
             Self::Help(scroll) => help::sheet(view, *scroll, width),
             Self::Note(field) => note::sheet(field, width),
             Self::Read(page, scroll) => read::sheet(page, *scroll, view, width),
+            Self::Palette(palette) => palette.sheet(view, width),
+            Self::Filters(stack) => stack.sheet(),
+            Self::Guide(page) => page.sheet(view, width),
             Self::Diagnostics => Sheet {
                 title: "Console".to_owned(),
                 remark: "backout itself, not the services".to_owned(),
@@ -189,6 +269,7 @@ impl Dialog {
                 bar
             }
             Self::Typed(typed) => typed.bar(),
+            Self::Hold(hold) => hold.bar(),
             Self::Answer(_) => vec![
                 ("y", "Yes"),
                 ("n", "No"),
@@ -198,62 +279,104 @@ impl Dialog {
             ],
             Self::Pause => vec![("Enter", "Pause"), ("Esc", "Back")],
             Self::Detach => vec![("Enter", "Leave"), ("Esc", "Stay")],
-            Self::Help(_) | Self::Read(..) => {
+            Self::Export => vec![("Enter", "Write"), ("s", "Screen"), ("Esc", "Back")],
+            Self::Help(_) => {
+                let bar = [("Esc", "Back"), ("/", "Search"), ("Up", "Up"), ("Down", "Down")];
+                bar.into_iter().chain([("PgDn", "Page")]).collect()
+            }
+            Self::Read(read::Page::Brief, _) => vec![("Esc", "Close")],
+            Self::Read(..) => {
                 vec![("Esc", "Back"), ("Up", "Up"), ("Down", "Down"), ("PgDn", "Page")]
             }
+            Self::Veto(_) => vec![("Enter", "VETO"), ("Esc", "Back")],
             Self::Note(_) => vec![("Enter", "Write"), ("Esc", "Back")],
+            Self::Palette(palette) => palette.bar(view),
             Self::Diagnostics => vec![("Esc", "Back")],
+            Self::Guide(page) => page.bar(),
+            Self::Filters(_) => vec![("Enter", "Add"), ("1-9", "On/off"), ("Esc", "Back")],
         }
     }
 }
 
-/// What an offered action opens or does.
-pub fn open(ui: &Ui, cx: Cx<'_>, action: Action) -> Option<Turn> {
-    use crate::model::entry::Command;
-    let instead = |dialog: Dialog| Some(Turn::Instead(Box::new(dialog)));
-    let situation = &cx.world.situation;
-    match action {
-        Action::Help => instead(Dialog::Help(0)),
-        Action::Detach => instead(Dialog::Detach),
-        Action::Note => instead(Dialog::Note(super::state::Field::default())),
-        Action::Diagnostics => instead(Dialog::Diagnostics),
-        Action::Timeline => instead(Dialog::Read(read::Page::Timeline, 0)),
-        Action::ReadPlan => instead(Dialog::Read(read::Page::Plan, 0)),
-        Action::Export => Some(Turn::Do(vec![Effect::Export])),
-        Action::Answer => instead(Dialog::Answer(answer::Pick::first(cx.world)?)),
-        Action::Confirm => instead(Dialog::Confirm(Box::new(confirm::Confirm::new(cx)?))),
-        Action::Open => {
-            let level = ui.level.filter(|_| ui.stage == super::stage::Stage::Level)?;
-            Some(Turn::Do(vec![Effect::Send(Command::Plan { level, target: None })]))
+fn opens(ui: &mut Ui, cx: Cx<'_>, dialog: Dialog) -> Vec<Effect> {
+    ui.open(dialog, cx.now);
+    Vec::new()
+}
+
+/// What keys do.
+pub fn help(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Help(0))
+}
+
+/// Leaving.
+pub fn detach(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Detach)
+}
+
+/// A note for the timeline.
+pub fn note(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Note(super::state::Field::default()))
+}
+
+/// What backout itself says.
+pub fn diagnostics(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Diagnostics)
+}
+
+/// The whole timeline.
+pub fn timeline(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Read(read::Page::Timeline, 0))
+}
+
+/// What goes on in the database.
+pub fn database(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Read(read::Page::Database, 0))
+}
+
+/// The whole plan.
+pub fn read_plan(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    opens(ui, cx, Dialog::Read(read::Page::Plan, 0))
+}
+
+/// Makes the same plan again.
+pub fn replan(_: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let plan = cx.world.situation.plan.as_ref().map(|open| &open.plan);
+    let plan =
+        plan.map(|plan| Command::Plan { level: plan.core.level, target: Some(plan.asked()) });
+    plan.map(Effect::Send).into_iter().collect()
+}
+
+/// Makes the plan that a rule wants, as one's own: the rule waits for it.
+pub fn take_over(_: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let level = cx.world.proposal().map(|proposal| proposal.fired.level);
+    let plan = level.map(|level| Command::Plan { level, target: None });
+    plan.map(Effect::Send).into_iter().collect()
+}
+
+/// Pauses after an Enter; going on again takes a word.
+pub fn pause(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    match cx.world.situation.open_run() {
+        Some(run) if run.paused || cx.world.situation.held_by_restart().is_some() => {
+            typed::open_resume(ui, cx)
         }
-        Action::Replan => {
-            let core = &situation.plan.as_ref()?.plan.core;
-            Some(Turn::Do(vec![Effect::Send(Command::Plan {
-                level: core.level,
-                target: Some(core.point.clone()),
-            })]))
-        }
-        Action::Pause => {
-            let run = situation.open_run()?;
-            if run.paused {
-                return instead(Dialog::Typed(Box::new(typed::Typed::new(typed::Ask::Resume(
-                    run.id.clone(),
-                )))));
-            }
-            instead(Dialog::Pause)
-        }
-        Action::Abort
-        | Action::EndWatch
-        | Action::CloseIncident
-        | Action::TakeLead
-        | Action::MarkDone
-        | Action::TryAgain
-        | Action::LeaveOut => {
-            let ask = typed::Ask::of(action, cx.world)?;
-            instead(Dialog::Typed(Box::new(typed::Typed::new(ask))))
-        }
-        _ => None,
+        Some(_) => opens(ui, cx, Dialog::Pause),
+        None => Vec::new(),
     }
+}
+
+/// Opens what is selected: a level becomes a plan, a check shows what it knows.
+pub fn open_selected(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    if ui.focus == PaneKind::Checks {
+        // Enter opens the worst check, and closes what it opened.
+        ui.check = match ui.check.take() {
+            Some(_) => None,
+            None => super::panes::checks::listed(ui, cx.world).first().cloned(),
+        };
+        return Vec::new();
+    }
+    let level = ui.level.filter(|_| ui.stage == Stage::Level);
+    let plan = level.map(|level| Command::Plan { level, target: None });
+    plan.map(Effect::Send).into_iter().collect()
 }
 
 /// `[ROLLB_      ]` with the cursor's column in the row.
@@ -271,14 +394,4 @@ pub fn field(label: &str, text: &str, cells: usize) -> (Row, usize) {
         .put(Role::Title, format!("{shown}{:_<fill$}", ""))
         .put(Role::Focus, "]");
     (row, column)
-}
-
-/// `name   text`, wrapped under itself.
-pub fn fact(name: &str, text: &str, width: usize) -> Vec<Row> {
-    use super::theme::Role;
-    let mut lines = super::widgets::wrap(text, width.saturating_sub(13)).into_iter();
-    let first = lines.next().unwrap_or_default();
-    let mut rows = vec![Row::new().pad(Role::Muted, name, 13).put(Role::Base, first)];
-    rows.extend(lines.map(|line| Row::of(Role::Base, format!("{:13}{line}", ""))));
-    rows
 }

@@ -3,12 +3,13 @@
 use crate::model::plan::{Class, Hazard, Plan, StepFace, StepSpec};
 use crate::tui::input::{Code, Key};
 use crate::tui::panes;
+use crate::tui::state::{Cx, Effect, Ui};
 use crate::tui::theme::Role;
 use crate::tui::view::View;
 use crate::tui::widgets::{self, Row};
 use crate::tui::words;
 
-use super::{Sheet, Turn};
+use super::{Dialog, Sheet, Turn};
 
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,16 @@ pub enum Page {
     Plan,
     /// Everything that happened.
     Timeline,
+    /// What goes on in the database.
+    Database,
+    /// The rules, and what each rests on.
+    Rules,
+    /// Who knows of it, and who is called next.
+    People,
+    /// Every check before, during and now.
+    Compare,
+    /// Twelve lines for who comes in the middle of it; any key closes them.
+    Brief,
 }
 
 /// Scrolls a page.
@@ -27,19 +38,45 @@ pub fn scroll(at: &mut usize, key: Key) -> Turn {
         Code::PageDown | Code::Char(' ') => *at = at.saturating_add(10).min(2_000),
         Code::PageUp => *at = at.saturating_sub(10),
         Code::Home => *at = 0,
-        Code::Enter | Code::Char('q' | '?') | Code::F(2) => return Turn::Close,
+        Code::Enter | Code::Char('q' | '?') | Code::F(2 | 7) => return Turn::Close,
         _ => {}
     }
     Turn::Stay
 }
 
+/// Opens a page.
+fn open(ui: &mut Ui, cx: Cx<'_>, page: Page) -> Vec<Effect> {
+    ui.open(Dialog::Read(page, 0), cx.now);
+    Vec::new()
+}
+
+/// The rules, and what each rests on.
+pub fn open_rules(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    open(ui, cx, Page::Rules)
+}
+
+/// Who knows of it.
+pub fn open_people(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    open(ui, cx, Page::People)
+}
+
+/// Every check before, during and now.
+pub fn open_compare(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    open(ui, cx, Page::Compare)
+}
+
 /// What it shows.
 pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet {
     let (title, facts) = match page {
-        Page::Timeline => {
-            let content = panes::timeline::content(view, width);
-            (content.title, content.rows.into_iter().rev().collect())
+        Page::Brief => ("What the others know".to_owned(), brief(view, width)),
+        Page::Database => ("Database".to_owned(), panes::database::rows(view, width)),
+        Page::Rules => ("Rules".to_owned(), panes::rules::rows(view, width)),
+        Page::People => ("Who knows of it".to_owned(), panes::people::rows(view, width)),
+        Page::Compare => {
+            let page = panes::compare::content(view, width);
+            (page.title, page.rows)
         }
+        Page::Timeline => ("Timeline".to_owned(), panes::timeline::newest_first(view, width)),
         Page::Plan => {
             let situation = &view.world.situation;
             let open = situation.plan.as_ref().map(|open| &open.plan);
@@ -55,6 +92,11 @@ pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet
     Sheet {
         title,
         remark: match page {
+            Page::Brief => "any key closes it".to_owned(),
+            Page::Database => panes::database::remark(view),
+            Page::Rules => panes::rules::remark(view),
+            Page::People => panes::people::remark(view),
+            Page::Compare => String::new(),
             Page::Plan => "read only".to_owned(),
             Page::Timeline => "newest first".to_owned(),
         },
@@ -63,6 +105,14 @@ pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet
         whole: true,
         ..Sheet::default()
     }
+}
+
+fn brief(view: &View<'_>, width: usize) -> Vec<Row> {
+    let world = view.world;
+    let live = world.live.as_ref();
+    let lines = crate::report::brief::brief(&world.situation, live, &world.readings, view.now);
+    let wrapped = lines.iter().flat_map(|line| widgets::wrap(line, width));
+    wrapped.map(|line| Row::of(Role::Base, line)).collect()
 }
 
 fn whole(view: &View<'_>, plan: &Plan, width: usize) -> Vec<Row> {
@@ -75,12 +125,18 @@ fn whole(view: &View<'_>, plan: &Plan, width: usize) -> Vec<Row> {
         ("watch", words::clock(core.watch)),
     ];
     for (name, text) in facts {
-        rows.extend(super::fact(name, &text, width));
+        rows.extend(widgets::fact(name, &text, width));
     }
     for (name, text) in &core.identities {
-        rows.extend(super::fact("touches", &format!("{name}: {text}"), width));
+        rows.extend(widgets::fact("touches", &format!("{name}: {text}"), width));
     }
+    rows.extend(widgets::fact("by hand", &by_hand(view), width));
     let face = view.world.face().unwrap_or(&plan.face);
+    if !face.diff.is_empty() {
+        rows.push(Row::new());
+        rows.push(Row::of(Role::Title, "What changes in files"));
+        rows.extend(face.diff.iter().map(|line| diff(line.as_str(), width)));
+    }
     for (at, spec) in core.steps.iter().enumerate() {
         rows.push(Row::new());
         rows.extend(step(at, spec, face.steps.get(at), width));
@@ -99,6 +155,32 @@ fn whole(view: &View<'_>, plan: &Plan, width: usize) -> Vec<Row> {
     rows
 }
 
+/// A line of what changes in a file, as it is: in YAML its blanks mean something. Its sign says what
+/// becomes of it, the colour only repeats it.
+fn diff(line: &str, width: usize) -> Row {
+    let role = match line.as_bytes() {
+        [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] | [b'@', ..] => Role::Muted,
+        [b'+', ..] => Role::Ok,
+        [b'-', ..] => Role::Warn,
+        _ => Role::Base,
+    };
+    Row::of(role, format!("  {}", crate::text::fit(line, width.saturating_sub(2))))
+}
+
+/// Where the break-glass sheet lies: it is written when the run starts, before its first step.
+fn by_hand(view: &View<'_>) -> String {
+    let run = view.world.situation.run.as_ref();
+    match run.filter(|_| view.world.situation.plan.is_none()) {
+        Some(run) => format!(
+            "the commands at $ below; as a sheet in the state folder: evidence/{}/break-glass.txt",
+            run.id
+        ),
+        None => "the commands at $ below; backout plan --break-glass prints the whole sheet, and \
+                 a run writes it before its first step"
+            .to_owned(),
+    }
+}
+
 fn core_digest(plan: &Plan) -> String {
     plan.digest().to_string()
 }
@@ -108,6 +190,9 @@ fn step(at: usize, spec: &StepSpec, face: Option<&StepFace>, width: usize) -> Ve
     let mut rows = vec![Row::of(Role::Title, format!("{} {title}", at + 1))];
     let hazard = match spec.hazard {
         Hazard::Looks => "changes nothing",
+        Hazard::Reversible if panes::plan::is_one_way(spec) => {
+            "changes, no kept data goes with it; nothing takes it back"
+        }
         Hazard::Reversible => "changes, and has its way back",
         Hazard::LosesData => "LOSES DATA",
     };

@@ -1,18 +1,17 @@
 //! Words that commit: stop a run, vouch for a step, take the lead, end a window, close.
 
-use crate::model::entry::{Abort, Command};
 use crate::model::ids::{RunId, StepId};
-use crate::model::incident::{Run, StepPhase};
 use crate::text::SafeText;
-use crate::tui::action::Action;
 use crate::tui::input::{Code, Key};
-use crate::tui::state::{Cx, Effect, Field};
+use crate::tui::state::{Cx, Effect, Field, Ui};
 use crate::tui::theme::Role;
 use crate::tui::view::View;
 use crate::tui::widgets::{self, Row};
-use crate::tui::world::World;
+use crate::tui::world::LeadStand;
 
-use super::{Bar, Sheet, Turn, field};
+use super::{Bar, Dialog, Sheet, Turn, field};
+
+mod ask;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,171 +26,97 @@ pub enum Ask {
     Skip(RunId, StepId, u32),
     /// Go on with a paused run.
     Resume(RunId),
-    /// Become the lead.
+    /// Become the lead, or ask the one who leads.
     TakeLead,
+    /// Give the lead to the one who asked.
+    HandLead(u32, SafeText),
     /// End the watch window.
     EndWatch(RunId),
     /// Close the incident.
     Close,
+    /// Say how bad it is, whatever is measured; the assessment that is on the screen.
+    Severity(u64),
+    /// What becomes of the restored copy; the minutes that a swap loses.
+    Choose(RunId, StepId, Option<u64>),
 }
 
-impl Ask {
-    /// What an action asks now.
-    pub fn of(action: Action, world: &World) -> Option<Self> {
-        let run = world.situation.open_run();
-        let step = || {
-            let run = run?;
-            let state = run.step(run.waiting.as_ref()?.step.as_ref()?)?;
-            Some((run.id.clone(), state.id.clone(), state.attempt))
-        };
-        match action {
-            Action::Abort => Some(Self::Abort(run?.id.clone())),
-            Action::EndWatch => Some(Self::EndWatch(run?.id.clone())),
-            Action::CloseIncident => Some(Self::Close),
-            Action::TakeLead => Some(Self::TakeLead),
-            Action::MarkDone => step().map(|(run, step, at)| Self::MarkDone(run, step, at)),
-            Action::TryAgain => step().map(|(run, step, at)| Self::Retry(run, step, at)),
-            Action::LeaveOut => step().map(|(run, step, at)| Self::Skip(run, step, at)),
-            _ => None,
-        }
+/// Opens what asks for a word, when there is something to ask.
+fn ask(ui: &mut Ui, cx: Cx<'_>, asked: Option<Ask>) -> Vec<Effect> {
+    if let Some(asked) = asked {
+        ui.open(Dialog::Typed(Box::new(Typed::new(asked))), cx.now);
     }
-
-    /// The words it takes.
-    pub fn words(&self) -> &'static [&'static str] {
-        match self {
-            Self::Abort(_) => &["STOP", "NOW", "UNDO"],
-            Self::MarkDone(..) => &["DONE"],
-            Self::Retry(..) => &["RETRY"],
-            Self::Skip(..) => &["SKIP"],
-            Self::Resume(_) => &["RESUME"],
-            Self::TakeLead => &["TAKE"],
-            Self::EndWatch(_) => &["END"],
-            Self::Close => &["CLOSE"],
-        }
-    }
-
-    /// Whether a reason must be given.
-    pub fn needs_reason(&self) -> bool {
-        match self {
-            Self::MarkDone(..) | Self::Retry(..) | Self::Skip(..) | Self::TakeLead => true,
-            Self::Abort(_) | Self::Resume(_) | Self::EndWatch(_) | Self::Close => false,
-        }
-    }
-
-    fn title(&self) -> String {
-        match self {
-            Self::Abort(run) => format!("STOP THE RUN {run}"),
-            Self::MarkDone(_, step, _) => format!("{step} IS DONE"),
-            Self::Retry(_, step, _) => format!("TRY {step} AGAIN"),
-            Self::Skip(_, step, _) => format!("LEAVE {step} OUT"),
-            Self::Resume(run) => format!("GO ON WITH {run}"),
-            Self::TakeLead => "TAKE THE LEAD".to_owned(),
-            Self::EndWatch(run) => format!("END THE WATCH WINDOW OF {run}"),
-            Self::Close => "CLOSE THE INCIDENT".to_owned(),
-        }
-    }
-
-    fn run(&self) -> Option<&RunId> {
-        match self {
-            Self::Abort(run)
-            | Self::MarkDone(run, ..)
-            | Self::Retry(run, ..)
-            | Self::Skip(run, ..)
-            | Self::Resume(run)
-            | Self::EndWatch(run) => Some(run),
-            Self::TakeLead | Self::Close => None,
-        }
-    }
-
-    fn command(&self, word: &str, reason: SafeText) -> Command {
-        match self.clone() {
-            Self::Abort(_) => Command::Abort {
-                verb: match word {
-                    "NOW" => Abort::Now,
-                    "UNDO" => Abort::Undo,
-                    _ => Abort::Stop,
-                },
-            },
-            Self::MarkDone(run, step, attempt) => Command::MarkDone { run, step, attempt, reason },
-            Self::Retry(run, step, attempt) => Command::Retry { run, step, attempt, reason },
-            Self::Skip(run, step, attempt) => Command::Skip { run, step, attempt, reason },
-            Self::Resume(run) => Command::Resume { run },
-            Self::TakeLead => Command::TakeLead { reason },
-            Self::EndWatch(run) => Command::EndWatch { run },
-            Self::Close => Command::Close,
-        }
-    }
-
-    /// What each word leads to.
-    fn consequences(&self, world: &World) -> Vec<(&'static str, String)> {
-        let run = world.situation.open_run();
-        match self {
-            Self::Abort(_) => run.map_or_else(Vec::new, abort),
-            Self::MarkDone(..) => vec![(
-                "DONE",
-                "you vouch that its effect is there; the run goes on with the next step".to_owned(),
-            )],
-            Self::Retry(..) => vec![(
-                "RETRY",
-                "it is begun once more; what the last attempt did may be done twice".to_owned(),
-            )],
-            Self::Skip(..) => {
-                vec![("SKIP", "the run goes on without it; what needs it may fail".to_owned())]
-            }
-            Self::Resume(_) => vec![("RESUME", "the next step starts at once".to_owned())],
-            Self::TakeLead => vec![(
-                "TAKE",
-                "only you may start things then; the lead before you is told".to_owned(),
-            )],
-            Self::EndWatch(_) => {
-                let live = world.live.as_ref().and_then(|live| live.watch.as_ref());
-                let verdict = live.map_or("CANNOT TELL", |live| live.verdict.words());
-                vec![("END", format!("the verdict that stands is kept: {verdict}"))]
-            }
-            Self::Close => {
-                let left = world.situation.leftovers.len();
-                let text = match left {
-                    0 => "the timeline is sealed; nothing was left behind".to_owned(),
-                    left => format!("the timeline is sealed; left over and still listed: {left}"),
-                };
-                vec![("CLOSE", text)]
-            }
-        }
-    }
+    Vec::new()
 }
 
-/// What each of the three ways to stop would leave.
-fn abort(run: &Run) -> Vec<(&'static str, String)> {
-    let title = |id: &StepId| {
-        let face = run.plan.face_of(id);
-        face.map_or_else(|| id.to_string(), |face| face.title.to_string())
+fn open_run(cx: Cx<'_>) -> Option<RunId> {
+    cx.world.situation.open_run().map(|run| run.id.clone())
+}
+
+/// The step that waits for a person.
+fn waiting(cx: Cx<'_>) -> Option<(RunId, StepId, u32)> {
+    let run = cx.world.situation.open_run()?;
+    let state = run.step(run.waiting.as_ref()?.step.as_ref()?)?;
+    Some((run.id.clone(), state.id.clone(), state.attempt))
+}
+
+/// Asks how to stop the run.
+pub fn open_abort(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, open_run(cx).map(Ask::Abort))
+}
+
+/// Asks whether to go on with a paused run.
+pub fn open_resume(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, open_run(cx).map(Ask::Resume))
+}
+
+/// Asks whether to end the watch window.
+pub fn open_end_watch(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, open_run(cx).map(Ask::EndWatch))
+}
+
+/// Asks whether to close the incident.
+pub fn open_close(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, Some(Ask::Close))
+}
+
+/// Asks how bad it is, whatever is measured.
+pub fn open_severity(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let known = cx.world.situation.assessment.as_ref();
+    ask(ui, cx, known.map(|known| Ask::Severity(known.number)))
+}
+
+/// Asks whether to take the lead, or to hand it to the one who asks for it.
+pub fn open_take_lead(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let asks = cx.world.situation.lead_asked.last();
+    let asked = match (cx.world.lead(), asks) {
+        (LeadStand::Mine(_), Some(one)) => Ask::HandLead(one.who.uid, one.who.name.clone()),
+        _ => Ask::TakeLead,
     };
-    let running: Vec<String> = run.running().map(|step| title(&step.id)).collect();
-    let running = if running.is_empty() { "no step".to_owned() } else { running.join(" and ") };
-    let begun: Vec<String> = run
-        .plan
-        .core
-        .steps
-        .iter()
-        .filter(|spec| spec.undo.is_some())
-        .filter(|spec| run.step(&spec.id).is_some_and(|state| state.attempt > 0))
-        .map(|spec| title(&spec.id))
-        .collect();
-    let left =
-        run.steps.iter().filter(|step| !step.undo && step.phase == StepPhase::Waiting).count();
-    let undo = if begun.is_empty() {
-        "nothing was changed yet, so it only stops".to_owned()
-    } else {
-        format!("stops, then takes back, last first: {}", begun.join(", "))
-    };
-    vec![
-        (
-            "STOP",
-            format!("ends after \"{running}\"; {left} steps are not begun, what is done stays"),
-        ),
-        ("NOW", format!("ends \"{running}\" at once; it may be half done, it is looked at then")),
-        ("UNDO", undo),
-    ]
+    ask(ui, cx, Some(asked))
+}
+
+/// Asks a person to vouch for the step.
+pub fn open_mark_done(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, waiting(cx).map(|(run, step, at)| Ask::MarkDone(run, step, at)))
+}
+
+/// Asks what becomes of the restored copy.
+pub fn open_choose(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    let asked = cx.world.situation.open_run().and_then(|run| {
+        let minutes = run.loss.as_ref().map(|loss| loss.minutes(loss.until.unwrap_or(loss.from)));
+        Some(Ask::Choose(run.id.clone(), run.asks()?.clone(), minutes))
+    });
+    ask(ui, cx, asked)
+}
+
+/// Asks whether to try the step again.
+pub fn open_try_again(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, waiting(cx).map(|(run, step, at)| Ask::Retry(run, step, at)))
+}
+
+/// Asks whether to leave the step out.
+pub fn open_leave_out(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    ask(ui, cx, waiting(cx).map(|(run, step, at)| Ask::Skip(run, step, at)))
 }
 
 /// The open dialog.
@@ -233,8 +158,7 @@ impl Typed {
 
     /// Whether Enter commits.
     pub fn complete(&self) -> bool {
-        let reasoned = !self.ask.needs_reason() || !self.reason.text.trim().is_empty();
-        self.whole_word() && reasoned
+        self.whole_word() && self.ask.accepts(&self.word.text, self.reason.text.trim())
     }
 
     /// Closes when what it is about is over.
@@ -253,7 +177,20 @@ impl Typed {
                 let waits = run.waiting.as_ref().is_some_and(|w| w.step.as_ref() == Some(step));
                 (!same || !waits).then(|| format!("{step} no longer waits for you"))
             }
-            Ask::Abort(_) | Ask::Resume(_) | Ask::TakeLead | Ask::EndWatch(_) | Ask::Close => None,
+            Ask::Choose(_, step, minutes) => {
+                let run = open?;
+                let lost =
+                    run.loss.as_ref().map(|loss| loss.minutes(loss.until.unwrap_or(loss.from)));
+                let same = run.asks() == Some(step) && lost == *minutes;
+                (!same).then(|| "it was chosen, or the loss changed: look again".to_owned())
+            }
+            Ask::Abort(_)
+            | Ask::Resume(_)
+            | Ask::TakeLead
+            | Ask::HandLead(..)
+            | Ask::EndWatch(_)
+            | Ask::Close
+            | Ask::Severity(_) => None,
         }
     }
 
@@ -262,7 +199,16 @@ impl Typed {
         self.told = None;
         match key.code {
             Code::Enter if self.complete() => {
-                let reason = SafeText::new(self.reason.text.trim());
+                let beside = self.ask.beside(&self.word.text, self.reason.text.trim(), cx);
+                let beside = match beside {
+                    Ok(beside) => beside,
+                    Err(why) => {
+                        self.told = Some(why);
+                        self.in_reason = true;
+                        return Turn::Stay;
+                    }
+                };
+                let reason = SafeText::new(&beside);
                 let command = self.ask.command(&self.word.text, reason);
                 let closed =
                     if command.is_open() { cx.world.silenced() } else { cx.world.hindered() };
@@ -272,11 +218,19 @@ impl Typed {
                 }
                 return Turn::Do(vec![Effect::Send(command)]);
             }
-            Code::Enter if self.whole_word() => self.in_reason = self.ask.needs_reason(),
+            Code::Enter if self.whole_word() => {
+                let second = self.ask.second(&self.word.text).is_some();
+                if self.in_reason && second {
+                    self.told = Some("that is not what stands above".to_owned());
+                }
+                self.in_reason = second;
+            }
             Code::Enter => {
                 self.told = Some(format!("type {} in capitals", self.ask.words().join(" or ")));
             }
-            Code::Tab | Code::BackTab | Code::Up | Code::Down if self.ask.needs_reason() => {
+            Code::Tab | Code::BackTab | Code::Up | Code::Down
+                if self.ask.second(&self.word.text).is_some() =>
+            {
                 self.in_reason = !self.in_reason;
             }
             _ if self.in_reason => {
@@ -299,38 +253,57 @@ impl Typed {
         let mut consequences = self.ask.consequences(view.world);
         // What is being typed is read first, and whole where there is little room.
         consequences.sort_by_key(|(word, _)| !meant(word));
+        let long = consequences.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
+        let words = (long + 1).max(8);
         for (word, text) in consequences {
-            let mut lines = widgets::wrap(&text, width.saturating_sub(8));
+            let mut lines = widgets::wrap(&text, width.saturating_sub(words));
             if width < 70 && !meant(word) {
-                lines = vec![crate::text::fit(&text, width.saturating_sub(8))];
+                lines = vec![crate::text::fit(&text, width.saturating_sub(words))];
             }
             let mut lines = lines.into_iter();
             let first = lines.next().unwrap_or_default();
-            facts.push(Row::new().pad(Role::Title, word, 8).put(Role::Base, first));
-            facts.extend(lines.map(|line| Row::of(Role::Base, format!("{:8}{line}", ""))));
+            facts.push(Row::new().pad(Role::Title, word, words).put(Role::Base, first));
+            facts.extend(lines.map(|line| Row::of(Role::Base, format!("{:words$}{line}", ""))));
         }
         let label = format!("Type {}:  ", self.ask.words().join(" or "));
         let (row, column) = field(&label, &self.word.text, 10);
         let mut pinned = vec![row];
         let mut cursor = (0, column);
-        if self.ask.needs_reason() {
-            let cells = width.saturating_sub(12).clamp(8, 60);
-            let (row, column) = field("Reason:  ", &self.reason.text, cells);
+        let second = self.ask.second(&self.word.text);
+        if let Some(label) = second {
+            let cells = width.saturating_sub(label.len() + 3).clamp(8, 60);
+            let (row, column) = field(label, &self.reason.text, cells);
             pinned.push(row);
             if self.in_reason {
                 cursor = (1, column);
             }
         }
-        pinned.push(match (&self.told, self.complete()) {
-            (Some(told), _) => Row::of(Role::Warn, told.clone()),
-            (None, true) => Row::of(Role::Danger, "Enter does it. Esc: nothing happens"),
-            (None, false) if self.ask.needs_reason() => {
+        if let Some(told) = &self.told {
+            // Both ends of a window are longer than a row.
+            let lines = widgets::wrap(told, width).into_iter().take(4);
+            pinned.extend(lines.map(|line| Row::of(Role::Warn, line)));
+            return self.shown(facts, pinned, cursor);
+        }
+        pinned.push(match (second, self.complete()) {
+            (Some("Which moment:  "), true) if self.reason.text.trim().is_empty() => Row::of(
+                Role::Danger,
+                "Enter: without a plan; Tab: type the moment. Esc: nothing happens",
+            ),
+            (_, true) => Row::of(Role::Danger, "Enter does it. Esc: nothing happens"),
+            (_, false) if self.ask.needs_reason() => {
                 Row::of(Role::Muted, "the word, Enter, the reason, Enter. Esc: nothing happens")
+            }
+            (Some(_), false) => {
+                Row::of(Role::Muted, "Enter, then the minutes that are lost. Esc: nothing happens")
             }
             (None, false) => {
                 Row::of(Role::Muted, "Enter works when the word is whole. Esc: nothing happens")
             }
         });
+        self.shown(facts, pinned, cursor)
+    }
+
+    fn shown(&self, facts: Vec<Row>, pinned: Vec<Row>, cursor: (usize, usize)) -> Sheet {
         Sheet {
             title: self.ask.title(),
             danger: true,
@@ -347,7 +320,11 @@ impl Typed {
         if self.complete() {
             bar.insert(0, ("Enter", "Do it"));
         } else if self.whole_word() {
-            bar.insert(0, ("Enter", "To the reason"));
+            let next = match self.ask {
+                Ask::Choose(..) => "To the minutes",
+                _ => "To the reason",
+            };
+            bar.insert(0, ("Enter", next));
         }
         bar
     }

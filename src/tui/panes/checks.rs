@@ -1,18 +1,20 @@
 //! The checks: worst first, each with the age of what is shown, unknown ones with their reason.
 
-use std::time::Duration;
+mod row;
 
+use crate::model::bearing::Dimension;
 use crate::model::ids::CheckId;
-use crate::model::reading::{Reading, Reason, Status};
+use crate::model::reading::Status;
 use crate::model::situation::CheckCard;
+use crate::tui::layout::Size;
 use crate::tui::state::Ui;
 use crate::tui::theme::Role;
 use crate::tui::view::View;
-use crate::tui::widgets::{self, Row};
-use crate::tui::words;
+use crate::tui::widgets::Row;
 use crate::tui::world::World;
 
 use super::Content;
+use row::{detail, row};
 
 /// All checks, the most urgent first: failing, not known, warned, well; critical ones first.
 pub fn worst_first(world: &World) -> Vec<CheckId> {
@@ -25,8 +27,9 @@ pub fn worst_first(world: &World) -> Vec<CheckId> {
         Status::Ok => 3,
     };
     list.sort_by_key(|(id, card)| {
-        let on_purpose = planned.contains(id);
-        (on_purpose, rank(card.status), !card.critical, (*id).clone())
+        let on_purpose = planned.contains(id) || world.situation.muted(id).is_some();
+        let on_purpose = on_purpose || is_stopped(world, id, card);
+        (on_purpose || card.off(), rank(card.status), !card.critical, (*id).clone())
     });
     list.into_iter().map(|(id, _)| id.clone()).collect()
 }
@@ -38,7 +41,10 @@ pub fn listed(ui: &Ui, world: &World) -> Vec<CheckId> {
         ui.order.iter().filter(|id| known.contains_key(*id)).cloned().collect();
     list.extend(known.keys().filter(|id| !ui.order.contains(id)).cloned());
     if ui.failing_only {
-        list.retain(|id| known.get(id).is_some_and(|card| card.status != Status::Ok));
+        list.retain(|id| {
+            known.get(id).is_some_and(|card| card.status != Status::Ok && !card.off())
+                && known.get(id).is_some_and(|card| !is_stopped(world, id, card))
+        });
     }
     list
 }
@@ -53,6 +59,8 @@ pub struct Counts {
     pub fail: usize,
     /// Not known.
     pub unknown: usize,
+    /// Left out of the judgement by a person or a window.
+    pub muted: usize,
 }
 
 impl Counts {
@@ -73,20 +81,22 @@ impl Counts {
 
     /// The same as text.
     pub fn words(&self) -> String {
-        self.parts().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("  ")
+        let words = self.parts().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("  ");
+        if self.muted > 0 { format!("{words}  {} muted", self.muted) } else { words }
     }
 }
 
 /// Counts the checks.
 pub fn counts(world: &World) -> Counts {
     let count = |wanted: Status| {
-        world.situation.checks.values().filter(|card| card.status == wanted).count()
+        world.situation.counted().filter(|(_, card)| card.status == wanted).count()
     };
     Counts {
         ok: count(Status::Ok),
         warn: count(Status::Warn),
         fail: count(Status::Fail),
         unknown: count(Status::Unknown),
+        muted: world.situation.muted_count(),
     }
 }
 
@@ -101,6 +111,11 @@ fn planned(world: &World) -> Vec<&CheckId> {
         .collect()
 }
 
+/// Whether a check is not well because what it looks at was stopped on purpose and is kept.
+fn is_stopped(world: &World, id: &CheckId, card: &CheckCard) -> bool {
+    card.status != Status::Ok && world.situation.stopped(id).is_some()
+}
+
 /// The pane.
 pub fn content(view: &View<'_>, width: usize, height: usize) -> Content {
     let world = view.world;
@@ -109,6 +124,12 @@ pub fn content(view: &View<'_>, width: usize, height: usize) -> Content {
     if list.is_empty() {
         rows = empty(view);
     }
+    // The sum is no reason to cut a check away.
+    let groups = groups(view, width);
+    if list.len() + groups.len() <= height {
+        rows.extend(groups);
+    }
+    let height = height.saturating_sub(rows.len());
     let room = if list.len() > height { height.saturating_sub(1) } else { height };
     // The selected check stays in view, whatever is cut away.
     let selected = view.ui.check.as_ref();
@@ -128,8 +149,10 @@ pub fn content(view: &View<'_>, width: usize, height: usize) -> Content {
         let ok = list
             .iter()
             .skip(first + room)
-            .filter_map(|id| world.situation.checks.get(id))
-            .all(|card| card.status == Status::Ok);
+            .filter_map(|id| Some((id, world.situation.checks.get(id)?)))
+            .all(|(id, card)| {
+                card.status == Status::Ok || card.off() || is_stopped(world, id, card)
+            });
         let what = if ok { "more ok" } else { "more, not all ok" };
         rows.push(Row::of(Role::Muted, format!("  {hidden} {what}")));
     }
@@ -141,6 +164,38 @@ pub fn content(view: &View<'_>, width: usize, height: usize) -> Content {
     }
 }
 
+/// The four groups of checks (P-86), each with what stands worst in it; on a wide screen.
+fn groups(view: &View<'_>, width: usize) -> Vec<Row> {
+    let situation = &view.world.situation;
+    let declared = &situation.judging.declared;
+    if view.ui.failing_only || Size::of(view.ui.size.0, view.ui.size.1) != Size::Wide {
+        return Vec::new();
+    }
+    let mut row = Row::new();
+    let mut shown = 0;
+    for dimension in Dimension::ALL {
+        let of = |id: &CheckId| declared.get(id).is_some_and(|one| one.dimension == dimension);
+        let here = || situation.counted().filter(|(id, _)| of(id)).map(|(_, card)| card.status);
+        let count = |wanted| here().filter(|status| *status == wanted).count();
+        let worst = [
+            (Status::Fail, Role::Fail, "FAIL"),
+            (Status::Unknown, Role::Unknown, "UNKN"),
+            (Status::Warn, Role::Warn, "WARN"),
+            (Status::Ok, Role::Ok, "ok"),
+        ];
+        let worst = worst.into_iter().find(|(status, ..)| count(*status) > 0);
+        let Some((status, role, word)) = worst else { continue };
+        let text = match here().count() {
+            all if all == count(status) => format!("{all} {word}"),
+            all => format!("{} of {all} {word}", count(status)),
+        };
+        shown += 1;
+        row = row.put(Role::Muted, format!("{} ", dimension.words())).put(role, text);
+        row = row.put(Role::Base, "  ");
+    }
+    if shown > 1 { row.fold(width, 0) } else { Vec::new() }
+}
+
 fn empty(view: &View<'_>) -> Vec<Row> {
     let why = if view.ui.failing_only {
         "every check is ok"
@@ -150,104 +205,4 @@ fn empty(view: &View<'_>) -> Vec<Row> {
         "no check has answered yet"
     };
     vec![Row::of(Role::Muted, why)]
-}
-
-fn row(view: &View<'_>, id: &CheckId, card: &CheckCard, width: usize) -> Row {
-    let (role, word) = widgets::state(card.status, view.glyphs());
-    let reading = view.world.readings.get(id);
-    let on_purpose = card.status != Status::Ok && planned(view.world).contains(&id);
-    let role = if on_purpose { Role::Planned } else { role };
-    let name_width = if width >= 60 { 20 } else { 14 };
-    let mut row = Row::new()
-        .put(role, word)
-        .put(Role::Base, if card.critical { " * " } else { "   " })
-        .pad(Role::Base, id.as_str(), name_width)
-        .put(Role::Base, " ");
-    if on_purpose {
-        row = row.put(Role::Planned, "planned  ");
-    }
-    row = value(row, view, id, card, reading);
-    if card.status != Status::Ok {
-        row = row.put(Role::Muted, format!("  since {}", words::hour(card.since)));
-    }
-    let (age_role, age) = age(view, id, reading);
-    row.end(age_role, &format!("{age:>5}"), width)
-}
-
-fn value(
-    row: Row,
-    view: &View<'_>,
-    id: &CheckId,
-    card: &CheckCard,
-    reading: Option<&Reading>,
-) -> Row {
-    if card.status == Status::Unknown {
-        let reason = card.reason.unwrap_or(Reason::NeverRan);
-        let row = row.put(Role::Unknown, reason.words());
-        return match reading {
-            // The last good value stays, dim, with its own time.
-            Some(reading) if !reading.note.is_empty() => {
-                row.put(Role::Stale, format!("  {} @{}", reading.note, words::hour(reading.at)))
-            }
-            _ => row.put(Role::Muted, format!("  {}", card.note)),
-        };
-    }
-    let old =
-        reading.is_some_and(|reading| words::since(reading.at, view.now) > view.world.pace(id) * 2);
-    let mark = if old { "~" } else { "" };
-    match reading {
-        Some(reading) => row
-            .put(Role::Stale, mark)
-            .put(Role::Base, card.note.as_str())
-            .put(Role::Muted, format!("  {}", words::took(reading.took))),
-        None => row.put(Role::Base, card.note.as_str()),
-    }
-}
-
-/// How old the last reading is: plain, marked, or an UNKNOWN of its own.
-fn age(view: &View<'_>, id: &CheckId, reading: Option<&Reading>) -> (Role, String) {
-    let Some(reading) = reading else {
-        return (Role::Stale, "-".to_owned());
-    };
-    let old = words::since(reading.at, view.now);
-    let pace = view.world.pace(id);
-    if old > (pace * 5).max(Duration::from_secs(10)) {
-        (Role::Unknown, format!("? STALE {}", words::age(old)))
-    } else if old > pace * 2 {
-        (Role::Stale, format!("~{}", words::age(old)))
-    } else {
-        (Role::Muted, words::age(old))
-    }
-}
-
-/// What is known of the selected check, below its row.
-fn detail(view: &View<'_>, id: &CheckId, card: &CheckCard, width: usize) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let inner = width.saturating_sub(4);
-    if card.status == Status::Unknown {
-        let reason = card.reason.unwrap_or(Reason::NeverRan);
-        rows.push(Row::of(Role::Info, format!("    {}", reason.fix())));
-    }
-    for line in widgets::wrap(card.note.as_str(), inner) {
-        rows.push(Row::of(Role::Base, format!("    {line}")));
-    }
-    if let Some(reading) = view.world.readings.get(id) {
-        let phases = reading.phases;
-        let mut parts = Vec::new();
-        let named = [
-            ("resolve", phases.resolve),
-            ("connect", phases.connect),
-            ("tls", phases.tls),
-            ("first byte", phases.first_byte),
-        ];
-        for (name, took) in named {
-            if let Some(took) = took {
-                parts.push(format!("{name} {}", words::took(took)));
-            }
-        }
-        if !parts.is_empty() {
-            rows.push(Row::of(Role::Muted, format!("    {}", parts.join("  "))));
-        }
-    }
-    rows
 }

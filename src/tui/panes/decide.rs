@@ -1,5 +1,6 @@
 //! The tree with its answers, the severity with its clock, what changed, whether it would help.
 
+use crate::model::deploys::ChangeState;
 use crate::model::ids::Time;
 use crate::model::plan::Level;
 use crate::model::tree::{self, Answer, Answered, Assessment, Burst, Condition, Helps, Node};
@@ -14,9 +15,13 @@ use super::Content;
 /// The pane.
 pub fn content(view: &View<'_>, width: usize) -> Content {
     let situation = &view.world.situation;
-    let mut rows = Vec::new();
+    if let Some(closed) = closed(view, width) {
+        return closed;
+    }
+    let mut rows = super::locked(view, width);
     // In few rows the verdict line already says what changed and why.
     let roomy = view.ui.size.1 >= 32 || view.ui.zoom;
+    let folded = |row: Row| if roomy { row.fold(width, 2) } else { vec![row] };
     match &situation.assessment {
         None => rows.push(Row::of(
             Role::Muted,
@@ -28,19 +33,14 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
         )),
         Some(assessment) => {
             rows.extend(nodes(view, assessment, width));
-            rows.push(tree(assessment, view.now));
+            rows.extend(folded(tree(assessment, view.now)));
             if roomy {
-                rows.extend(because(assessment));
+                rows.extend(because(assessment).into_iter().flat_map(folded));
             }
         }
     }
-    if let Some(row) = help(view) {
-        rows.push(row);
-    }
-    if let Some(row) = changed(view).filter(|_| roomy) {
-        rows.push(row);
-    }
-    rows.push(levels(view));
+    let below = help(view).into_iter().chain(changed(view).filter(|_| roomy));
+    rows.extend(below.chain([levels(view)]).flat_map(folded));
     let ask = situation
         .assessment
         .as_ref()
@@ -55,6 +55,34 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
         rows,
         ..Content::default()
     }
+}
+
+/// Once something runs the decision is made: what it rested on and who made it. The whole of it is
+/// a zoom away.
+fn closed(view: &View<'_>, width: usize) -> Option<Content> {
+    let zoomed = view.ui.zoom && view.ui.focus == crate::tui::pane::PaneKind::Decide;
+    let run = view.world.situation.open_run().filter(|_| !zoomed)?;
+    let assessment = view.world.situation.assessment.as_ref();
+    let mut rows = Vec::new();
+    if let Some(node) = assessment.and_then(Assessment::decided_by) {
+        let (role, text) = node_text(view, node);
+        rows.push(Row::of(role, text));
+    }
+    // What is judged by now is not what was decided on: it is shown only while it says something.
+    let severity = assessment.map(|assessment| assessment.severity);
+    let severity = severity.filter(|severity| *severity > crate::model::severity::Severity::None);
+    let severity = severity.map_or_else(String::new, |one| format!("{} now.  ", one.label()));
+    let text = format!("{severity}L{} by {}: {}", run.plan.core.level, run.by, run.reason);
+    rows.extend(
+        crate::tui::widgets::wrap(&text, width).into_iter().map(|line| Row::of(Role::Base, line)),
+    );
+    let key = view.keymap.shown(crate::tui::action::Action::Zoom);
+    Some(Content {
+        title: format!("Decide (closed {})", words::hour(run.started_at)),
+        remark: key.map_or_else(String::new, |key| format!("{key} opens")),
+        rows,
+        ..Content::default()
+    })
 }
 
 /// Two questions a row where they fit.
@@ -180,22 +208,39 @@ fn help(view: &View<'_>) -> Option<Row> {
 
 fn changed(view: &View<'_>) -> Option<Row> {
     let situation = &view.world.situation;
-    let change = situation.changes.first()?;
+    let change = situation.running_deploy().or_else(|| situation.changes.first())?;
     let bad = situation
         .incident
         .as_ref()
-        .map(|incident| incident.opened_at)
+        .map(crate::model::incident::Incident::began)
         .filter(|opened| *opened >= change.at);
     let when = match bad {
+        _ if change.state == ChangeState::Running => {
+            format!("running {}", words::short(words::since(change.at, view.now)))
+        }
         Some(opened) => {
             format!("{} before the incident", words::short(words::since(change.at, opened)))
         }
         None => format!("{} ago", words::age(words::since(change.at, view.now))),
     };
+    let head = match change.state {
+        ChangeState::Running => "Deploy: ",
+        ChangeState::Done | ChangeState::Noticed => "Changed: ",
+        ChangeState::Failed => "Deploy FAILED: ",
+    };
+    let who = match (change.state, change.reference.is_empty()) {
+        (ChangeState::Noticed, _) => "noticed, nobody reported it".to_owned(),
+        (ChangeState::Running | ChangeState::Done | ChangeState::Failed, false) => {
+            format!("by {} ({})", change.by, change.reference)
+        }
+        (ChangeState::Running | ChangeState::Done | ChangeState::Failed, true) => {
+            format!("by {}", change.by)
+        }
+    };
     Some(
-        Row::of(Role::Base, "Changed: ")
+        Row::of(Role::Base, head)
             .put(Role::Warn, change.version.as_str())
-            .put(Role::Muted, format!(" by {} ({}), {when}", change.by, change.reference)),
+            .put(Role::Muted, format!(" {who}, {when}")),
     )
 }
 
@@ -214,5 +259,8 @@ fn levels(view: &View<'_>) -> Row {
         let gap = if text::width(&row.text()) > 0 { " | " } else { "" };
         row = row.put(Role::Muted, gap).put(Role::Base, text);
     }
-    row.put(Role::Muted, format!(" | left over {}", view.world.situation.leftovers.len()))
+    row.put(
+        Role::Muted,
+        format!(" | left over {}", crate::model::leftover::open(&view.world.situation).count()),
+    )
 }

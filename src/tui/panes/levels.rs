@@ -29,7 +29,7 @@ pub fn recommended(world: &World) -> Option<Level> {
 /// The pane.
 pub fn content(view: &View<'_>, width: usize) -> Content {
     let situation = &view.world.situation;
-    let mut rows = Vec::new();
+    let mut rows = super::locked(view, width);
     if situation.levels.is_empty() {
         rows.push(Row::of(
             Role::Muted,
@@ -84,7 +84,13 @@ fn draw(view: &View<'_>, card: &LevelCard, suggested: bool, width: usize) -> Vec
     };
     let mut rows = vec![head.end(Role::Base, &time, width).select(chosen)];
     let inner = width.saturating_sub(6);
-    for line in widgets::wrap(card.why.as_str(), inner) {
+    // Why it cannot be chosen is said as the answer to that question.
+    let why = match card.standing {
+        LevelStanding::Ready => card.why.to_string(),
+        LevelStanding::Blocked => format!("blocked because {}", card.why),
+        LevelStanding::NotProven => format!("not proven: {}", card.why),
+    };
+    for line in widgets::wrap(&why, inner) {
         rows.push(Row::of(Role::Base, format!("    {line}")));
     }
     let mut facts = Vec::new();
@@ -97,6 +103,14 @@ fn draw(view: &View<'_>, card: &LevelCard, suggested: bool, width: usize) -> Vec
     if let Some(last) = last(view, card.level) {
         facts.push(last);
     }
+    facts.extend(view.world.situation.last_drill(card.level).map(|past| {
+        format!(
+            "drill {} ago: {} in {}",
+            words::age(words::since(past.ended.at, view.now)),
+            past.ended.outcome.words(),
+            words::short(past.ended.took)
+        )
+    }));
     for line in widgets::wrap(&facts.join(";  "), inner) {
         if !line.is_empty() {
             rows.push(Row::of(Role::Muted, format!("    {line}")));

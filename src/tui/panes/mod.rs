@@ -1,47 +1,35 @@
 //! One file per pane. A pane is a pure function that gives rows; drawing them is done here.
 
+pub mod chart;
 pub mod checks;
+pub mod compare;
+pub mod database;
 pub mod decide;
+pub mod gate;
+pub mod held;
 pub mod levels;
 pub mod logs;
+pub mod people;
 pub mod plan;
+pub mod proposal;
 pub mod report;
+pub mod rules;
 pub mod steps;
 pub mod timeline;
 pub mod waiting;
 pub mod watch;
 
+use held::{held, left_over, locked};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::layout::{self, Size};
+use super::pane::PaneKind;
 use super::theme::Role;
 use super::view::View;
 use super::widgets::{self, Row};
-
-/// The panes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PaneKind {
-    /// The checks, worst first.
-    Checks,
-    /// The tree, severity, what changed, whether a rollback helps.
-    Decide,
-    /// The three levels.
-    Levels,
-    /// The plan on the table.
-    Plan,
-    /// The run's steps.
-    Steps,
-    /// Log lines.
-    Logs,
-    /// Criteria and watch window.
-    Watch,
-    /// How it ended.
-    Report,
-    /// What happened when.
-    Timeline,
-    /// What a waiting run asks.
-    Waiting,
-}
+use super::words;
+use super::world::LinkState;
 
 /// What a pane shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,11 +57,14 @@ pub fn content(pane: PaneKind, view: &View<'_>, width: u16, height: u16) -> Cont
         PaneKind::Levels => levels::content(view, wide),
         PaneKind::Plan => plan::content(view, wide),
         PaneKind::Steps => steps::content(view, wide),
-        PaneKind::Logs => logs::content(view, wide),
+        PaneKind::Logs => logs::content(view, wide, high),
         PaneKind::Watch => watch::content(view, wide),
         PaneKind::Report => report::content(view, wide),
-        PaneKind::Timeline => timeline::content(view, wide),
+        PaneKind::Timeline => timeline::content(view, wide, high),
         PaneKind::Waiting => waiting::content(view, wide),
+        PaneKind::Errors => chart::content(view, chart::Curve::Errors, wide, high),
+        PaneKind::Latency => chart::content(view, chart::Curve::Latency, wide, high),
+        PaneKind::Compare => compare::content(view, wide),
     }
 }
 
@@ -92,7 +83,10 @@ pub fn draw(
 ) -> Option<(u16, u16)> {
     let focused = view.ui.focus == pane;
     let inner = (area.width.saturating_sub(4), area.height.saturating_sub(2));
-    let finding = focused && view.ui.find.as_ref().is_some_and(|find| !find.word.is_empty());
+    // The logs are searched where they are read: all of them, not what is on the page.
+    let finding = focused
+        && pane != PaneKind::Logs
+        && view.ui.find.as_ref().is_some_and(|find| !find.word.is_empty());
     // What is searched is the whole list, not what fits.
     let rows = if finding { u16::MAX } else { inner.1 };
     let mut content = content(pane, view, inner.0, rows);
@@ -102,6 +96,10 @@ pub fn draw(
         (false, true) => Role::Danger,
         (false, false) => Role::Title,
     };
+    if let Some(more) = around(pane, view) {
+        content.remark =
+            if content.remark.is_empty() { more } else { format!("{}  {more}", content.remark) };
+    }
     let title = if focused { format!("[{}]", content.title) } else { content.title.clone() };
     let inside = widgets::frame(buffer, area, (&title, &content.remark), role, view.look);
     if inside.height == 0 || inside.width < 3 {
@@ -122,8 +120,27 @@ pub fn draw(
     cursor
 }
 
+/// What the frame says of every pane: how old it is where nothing comes any more, and which of how
+/// many it is where only one fits.
+fn around(pane: PaneKind, view: &View<'_>) -> Option<String> {
+    let mut parts = Vec::new();
+    match view.world.link.state {
+        LinkState::Lost { .. } | LinkState::Orphaned { .. } | LinkState::JournalLost { .. } => {
+            let live = view.world.live.as_ref();
+            parts.extend(live.map(|live| format!("as of {}", words::hour(live.at))));
+        }
+        LinkState::Connecting | LinkState::Live => {}
+    }
+    if Size::of(view.ui.size.0, view.ui.size.1) < Size::Compact {
+        let all = layout::panes(view.ui, view.world);
+        let at = all.iter().position(|one| *one == pane);
+        parts.extend(at.map(|at| format!("{}/{}", at + 1, all.len())));
+    }
+    (!parts.is_empty()).then(|| parts.join("  "))
+}
+
 /// Marks the row that the search is at.
-fn find(view: &View<'_>, content: &mut Content) -> Option<usize> {
+pub fn find(view: &View<'_>, content: &mut Content) -> Option<usize> {
     let find = view.ui.find.as_ref().filter(|find| !find.word.is_empty())?;
     let word = find.word.to_lowercase();
     let hits: Vec<usize> = content
@@ -164,11 +181,7 @@ fn first_row(
         return at.saturating_sub(height.saturating_sub(1)).min(most);
     }
     if content.tail {
-        let back = if pane == PaneKind::Logs {
-            view.ui.logs.back
-        } else {
-            view.ui.scroll.get(&pane).copied().unwrap_or(0)
-        };
+        let back = view.ui.scroll.get(&pane).copied().unwrap_or(0);
         return most.saturating_sub(back);
     }
     match (view.ui.scroll.get(&pane), content.keep) {

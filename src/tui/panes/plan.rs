@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::ids::StepId;
 use crate::model::plan::{
-    Class, Hazard, Plan, PlanFace, Preflight, PreflightAnswer, StepFace, StepSpec,
+    Class, Hazard, Move, Plan, PlanFace, Preflight, PreflightAnswer, StepFace, StepSpec, Way,
 };
 use crate::tui::theme::Role;
 use crate::tui::view::View;
@@ -28,6 +28,8 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
         // What keeps it from starting is read first.
         rows.extend(looked_at.clone());
     }
+    rows.extend(super::locked(view, width));
+    rows.extend(super::held(view, width));
     rows.push(head(width, wide));
     for (at, spec) in core.steps.iter().enumerate() {
         if let Some(step) = face.steps.get(at) {
@@ -43,11 +45,19 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
     rows.push(budget(&open.plan, face));
     let form = if face.form.is_empty() { String::new() } else { format!("{}, ", face.form) };
     rows.push(Row::of(Role::Base, format!("Form: {form}{} -> {}", core.from, core.to)));
+    rows.extend(face.moves.iter().map(move_row));
     if !face.data.is_empty() {
-        rows.push(Row::of(Role::Base, format!("Data: {}", face.data)));
+        for line in widgets::wrap(&format!("Data: {}", face.data), width) {
+            rows.push(Row::of(Role::Base, line));
+        }
     }
     for line in &face.not_undone {
         rows.push(Row::of(Role::Base, format!("Not undone: {line}")));
+    }
+    if !face.workers.is_empty() {
+        for line in widgets::wrap(face.workers.as_str(), width) {
+            rows.push(Row::of(Role::Base, line));
+        }
     }
     if view.world.blocker().is_none() {
         rows.extend(looked_at);
@@ -62,6 +72,16 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
         rows,
         ..Content::default()
     }
+}
+
+/// What goes back, stays, or cannot.
+fn move_row(item: &Move) -> Row {
+    let (role, text) = match item.way {
+        Way::Back => (Role::Base, format!("{} -> {}", item.from, item.to)),
+        Way::Stays => (Role::Muted, item.from.to_string()),
+        Way::Cannot => (Role::Danger, item.from.to_string()),
+    };
+    Row::new().pad(role, item.way.words(), 12).put(role, format!("{}: {text}", item.item))
 }
 
 fn none(view: &View<'_>, width: usize) -> Content {
@@ -127,22 +147,38 @@ pub fn no_return(steps: &[StepSpec]) -> Option<(usize, &StepId)> {
         .iter()
         .enumerate()
         .find(|(_, spec)| {
-            spec.hazard == Hazard::LosesData || (spec.class == Class::Opaque && spec.undo.is_none())
+            let blind = spec.class == Class::Opaque && spec.hazard != Hazard::Looks;
+            spec.hazard == Hazard::LosesData || (blind && spec.undo.is_none())
         })
         .map(|(at, spec)| (at, &spec.id))
 }
 
 fn point_of_no_return(core: &crate::model::plan::PlanCore) -> Row {
-    match no_return(&core.steps) {
-        Some((at, _)) => Row::of(
-            Role::Danger,
-            format!("Point of no return: step {}  (* = changes, ! = loses data)", at + 1),
-        ),
-        None => Row::of(
-            Role::Base,
-            "Point of no return: none, each change has its way back  (* = changes)",
-        ),
+    if let Some((at, _)) = no_return(&core.steps) {
+        let text = format!("Point of no return: step {}  (* = changes, ! = loses data)", at + 1);
+        return Row::of(Role::Danger, text);
     }
+    let way = match one_way(&core.steps) {
+        None => ", each change has its way back".to_owned(),
+        Some(steps) => format!("; not taken back: {steps} (no data)"),
+    };
+    Row::of(Role::Base, format!("Point of no return: none{way}  (* = changes)"))
+}
+
+/// `step 6`: the changes that nothing takes back, by number. What a drain cuts stays cut.
+pub fn one_way(steps: &[StepSpec]) -> Option<String> {
+    let one_way = steps.iter().enumerate().filter(|(_, spec)| is_one_way(spec));
+    let numbers: Vec<String> = one_way.map(|(at, _)| (at + 1).to_string()).collect();
+    match numbers.as_slice() {
+        [] => None,
+        [one] => Some(format!("step {one}")),
+        several => Some(format!("steps {}", several.join(", "))),
+    }
+}
+
+/// Whether a step changes something, and no step takes it back.
+pub fn is_one_way(spec: &StepSpec) -> bool {
+    spec.hazard != Hazard::Looks && spec.undo.is_none()
 }
 
 fn budget(plan: &Plan, face: &PlanFace) -> Row {

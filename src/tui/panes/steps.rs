@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::ids::StepId;
 use crate::model::incident::{Run, StepPhase, StepState};
+use crate::model::phases::{self, Phase, TaskState};
 use crate::model::plan::StepFace;
 use crate::tui::theme::Role;
 use crate::tui::view::View;
@@ -62,10 +63,25 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
     let mut number = 0;
     let mut keep = None;
     let roomy = view.ui.size.1 >= 32 || view.ui.zoom;
-    for state in &run.steps {
+    // With the whole body to itself the pane has room for the phases (P-80).
+    let phases = if view.ui.zoom { phases::phases(&view.world.situation) } else { Vec::new() };
+    let mut listed: Vec<&StepState> = run.steps.iter().collect();
+    if !phases.is_empty() {
+        listed.sort_by_key(|state| phases.iter().position(|phase| phase.name == of(run, state)));
+    }
+    let mut headed = 0;
+    for state in listed {
         // Steps that take others back are shown once they matter.
         if state.undo && state.attempt == 0 {
             continue;
+        }
+        while let Some(phase) = phases.get(headed) {
+            if headed > 0 && phases.get(headed - 1).is_some_and(|last| last.name == of(run, state))
+            {
+                break;
+            }
+            rows.extend(head(phase, width));
+            headed += 1;
         }
         number += 1;
         let face = run.plan.face_of(&state.id);
@@ -79,6 +95,7 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
             rows.extend(beside(view, state, width));
         }
     }
+    rows.extend(phases.iter().skip(headed).flat_map(|phase| head(phase, width)));
     if roomy {
         rows.push(Row::new());
     }
@@ -95,6 +112,28 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
         keep,
         ..Content::default()
     }
+}
+
+/// The phase of a step; what takes others back belongs to the execution.
+fn of(run: &Run, state: &StepState) -> &'static str {
+    let spec = run.plan.core.steps.iter().find(|spec| spec.id == state.id);
+    let kind = spec.and_then(|spec| spec.action.as_object()?.keys().next());
+    phases::of_step(kind.map_or("", String::as_str))
+}
+
+/// A phase and its three tasks.
+fn head(phase: &Phase, width: usize) -> Vec<Row> {
+    let mut rows = vec![Row::of(Role::Title, phase.name)];
+    for task in &phase.tasks {
+        let role = match task.state {
+            TaskState::Failed => Role::Fail,
+            TaskState::Done => Role::Ok,
+            TaskState::Open | TaskState::Going | TaskState::Skipped => Role::Muted,
+        };
+        let text = format!("  {} {}: {}", task.state.word(), task.name, task.why);
+        rows.push(Row::of(role, crate::text::fit(&text, width)));
+    }
+    rows
 }
 
 fn step_row(
@@ -194,7 +233,10 @@ fn facts(view: &View<'_>, run: &Run, width: usize, roomy: bool) -> Vec<Row> {
             let word = if passed { "passed at" } else { "at" };
             format!("Point of no return: {word} step {}", at + 1)
         }
-        None => "Point of no return: none, x can take everything back".to_owned(),
+        None => match plan::one_way(steps) {
+            None => "Point of no return: none, x can take everything back".to_owned(),
+            Some(steps) => format!("Point of no return: none, x can take all but {steps} back"),
+        },
     };
     rows.push(Row::of(Role::Base, text));
     let heartbeat = view.world.heartbeat(view.now).map_or_else(
@@ -211,5 +253,5 @@ fn facts(view: &View<'_>, run: &Run, width: usize, roomy: bool) -> Vec<Row> {
         ));
     }
     rows.push(Row::of(Role::Muted, format!("Approved by {}: {}", run.by, run.reason)));
-    rows
+    if roomy { rows.into_iter().flat_map(|row| row.fold(width, 2)).collect() } else { rows }
 }

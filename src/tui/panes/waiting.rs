@@ -1,4 +1,4 @@
-//! What a waiting run asks of a person: what is known, what is not, and the ways on.
+//! What a waiting run, or a rule, asks of a person: what is known, what is not, and the ways on.
 
 use crate::model::entry::Standing;
 use crate::model::ids::Time;
@@ -7,7 +7,7 @@ use crate::model::next::LOOK_AGAIN;
 use crate::tui::action::Action;
 use crate::tui::theme::Role;
 use crate::tui::view::View;
-use crate::tui::widgets::{self, Row};
+use crate::tui::widgets::{Row, fact_as};
 use crate::tui::words;
 use crate::tui::world::World;
 
@@ -16,41 +16,39 @@ use super::Content;
 /// The pane.
 pub fn content(view: &View<'_>, width: usize) -> Content {
     let Some(run) = view.world.situation.open_run() else {
-        return Content::default();
+        let proposal = view.world.proposal();
+        return proposal
+            .map_or_else(Content::default, |one| super::proposal::content(view, one, width));
     };
     let Some(waiting) = &run.waiting else {
         return Content::default();
     };
+    if run.asks().is_some() {
+        return super::gate::content(view, run, width);
+    }
     let mut rows = Vec::new();
-    let fact = |name: &str, role, text: &str| -> Vec<Row> {
-        let mut lines = widgets::wrap(text, width.saturating_sub(13)).into_iter();
-        let first = lines.next().unwrap_or_default();
-        let mut rows = vec![Row::new().pad(Role::Muted, name, 13).put(role, first)];
-        rows.extend(lines.map(|line| Row::of(role, format!("{:13}{line}", ""))));
-        rows
-    };
-    rows.extend(fact("why", Role::Danger, waiting.why.as_str()));
+    rows.extend(fact_as(Role::Danger, "why", waiting.why.as_str(), width));
     let step = waiting.step.as_ref().and_then(|id| run.step(id));
     if let Some(step) = step {
         let (role, text) = looked(step, view.now);
-        rows.extend(fact("look says", role, &text));
+        rows.extend(fact_as(role, "look says", &text, width));
     }
     // The ways on come before what explains them: in few rows they must be the ones to see.
     rows.extend(ways(view, step.is_some()));
     if let Some(step) = step {
-        rows.extend(fact("last proof", Role::Base, &proof(view, run, step)));
+        rows.extend(fact_as(Role::Base, "last proof", &proof(view, run, step), width));
         if let Some(face) = run.plan.face_of(&step.id)
             && !face.by_hand.is_empty()
         {
             let by_hand: Vec<&str> =
                 face.by_hand.iter().map(crate::text::SafeText::as_str).collect();
-            rows.extend(fact("by hand", Role::Muted, &by_hand.join("; ")));
+            rows.extend(fact_as(Role::Muted, "by hand", &by_hand.join("; "), width));
         }
     }
     if let Some(level) = waiting.offer {
         let text =
             format!("level {level}, {}: stop here first (STOP), then choose it", level.words());
-        rows.extend(fact("offered", Role::Info, &text));
+        rows.extend(fact_as(Role::Info, "offered", &text, width));
     }
     let about = step.map_or_else(String::new, |step| {
         let title = run.plan.face_of(&step.id).map(|face| face.title.to_string());
@@ -133,6 +131,12 @@ fn ways(view: &View<'_>, about_step: bool) -> Vec<Row> {
                 .put(Role::Base, " stop: STOP leaves it as it is, UNDO takes it back"),
         );
     } else {
+        if view.world.situation.held_by_restart().is_some() {
+            rows.push(
+                Row::of(Role::Title, format!(" {}", key(Action::Pause)))
+                    .put(Role::Base, " go on (RESUME)"),
+            );
+        }
         rows.push(
             Row::of(Role::Title, format!(" {}", key(Action::Abort)))
                 .put(Role::Base, " end it: STOP leaves it as it is, UNDO takes it back"),

@@ -33,6 +33,7 @@ pub fn content(view: &View<'_>, width: usize) -> Content {
     };
     let mut rows = Vec::new();
     let live = view.world.live.as_ref().and_then(|live| live.watch.as_ref());
+    rows.extend(super::held(view, width));
     let mut title = "Validate".to_owned();
     let mut remark = String::new();
     if let Some(watch) = &run.watch {
@@ -88,6 +89,9 @@ fn window_rows(view: &View<'_>, watch: &Watch, live: Option<&LiveWatch>, width: 
     let number = |value: Option<f64>, unit: &str| {
         value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.1} {unit}"))
     };
+    let seconds = |value: Option<f64>| {
+        value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.2} s"))
+    };
     rows.push(
         Row::of(Role::Muted, "                ")
             .pad(Role::Muted, "before", 12)
@@ -101,7 +105,7 @@ fn window_rows(view: &View<'_>, watch: &Watch, live: Option<&LiveWatch>, width: 
     rows.push(
         Row::of(Role::Base, "95th percentile ")
             .pad(Role::Muted, "-", 12)
-            .put(Role::Base, number(live.p95, "s")),
+            .put(Role::Base, seconds(live.p95)),
     );
     if !live.failing.is_empty() {
         let names: Vec<&str> =

@@ -34,6 +34,9 @@ pub(super) fn spec(
         expect_down: if id == "stop" { vec!["api-health".into()] } else { Vec::new() },
         undo: undo.map(StepId::from),
         beside_watch: matches!(id, "keep" | "stop"),
+        asks: false,
+        only_swap: false,
+        only_beside: false,
     }
 }
 
@@ -96,6 +99,7 @@ pub(crate) fn plan() -> Plan {
             form: "switch".into(),
             estimate: Duration::from_secs(185),
             colors: Some(("green".into(), "blue".into())),
+            ..PlanFace::default()
         },
         made_at: at(60),
     }
@@ -141,6 +145,7 @@ pub(super) fn begun() -> Story {
                 plan: digest.clone(),
                 lead: 1,
                 reason: "error rate 14.2 % for 01:00 (tree rule 2)".into(),
+                accept_loss: None,
             },
         )
         .event(
@@ -150,6 +155,7 @@ pub(super) fn begun() -> Story {
                 plan: digest,
                 by: "alice".into(),
                 reason: "error rate 14.2 % for 01:00 (tree rule 2)".into(),
+                accept_loss: None,
             },
         );
     story

@@ -120,6 +120,7 @@ pub(super) fn ended(outcome: Outcome) -> Story {
                     owner: "alice".into(),
                     undo: "backout demo heal".into(),
                     due: Some(at(9_000)),
+                    ..Leftover::default()
                 },
             },
         )

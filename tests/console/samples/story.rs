@@ -119,6 +119,7 @@ pub(super) fn quiet() -> Story {
                 by: "dana".into(),
                 reference: "ci#4711".into(),
                 schema: Some(105),
+                ..Change::default()
             },
         },
     );

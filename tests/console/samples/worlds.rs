@@ -1,13 +1,19 @@
 //! Worlds around the stories, one for every state that is drawn.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use backout::model::bearing::Dimension;
+use backout::model::compare::{Compared, Comparison, Deploy, Drift};
 use backout::model::entry::{Abort, Command, Event, Outcome};
+use backout::model::figures::Figures;
 use backout::model::ids::{CheckId, StepId};
 use backout::model::live::{ClientCard, Live, LiveStep, LiveWatch};
 use backout::model::plan::Level;
-use backout::model::reading::{Finding, Phases, Reading, Status};
+use backout::model::reading::{Finding, Phases, Reading, Reason, Status, Why, WhyClass};
+use backout::model::signal::{Signal, SignalValue};
+use backout::model::situation::Situation;
 
 use super::plans::{planned, running};
 use super::runs::{ended, validating, waiting_failed, waiting_unknown, watching};
@@ -16,6 +22,7 @@ use super::{Sample, at};
 use backout::model::verdict::Lines;
 use backout::model::watch::Verdict;
 use backout::text::SafeText;
+use backout::tui::history::History;
 use backout::tui::world::{Link, LinkState, LogPage, LogRow, World};
 
 pub(super) fn lines(what: &str, next: &str) -> Lines {
@@ -35,6 +42,7 @@ pub(super) fn reading(name: &str, second: i64, note: &str) -> (CheckId, Reading)
         note: note.into(),
         failed_of: (0, 1),
         latencies: Vec::new(),
+        facts: Vec::new(),
     };
     (id, reading)
 }
@@ -72,14 +80,96 @@ pub(crate) fn world(story: &Story, second: i64) -> World {
             steps,
             watch,
             clients: vec![client("alice", true), client("bob", false)],
+            signals: signals(&situation),
+            counting: vec!["checkout".into()],
+            comparison: situation.incident.is_some().then(|| Box::new(comparison(second))),
             ..Live::default()
         }),
+        history: Arc::new(history(&situation, second)),
         readings,
         logs: logs(second),
         link: Link { state: LinkState::Live, uid: 1000, name: "alice".into(), ..Link::default() },
         situation,
         ..World::default()
     }
+}
+
+/// One check that is worse since the deploy, one as before, one that nobody looked at before.
+fn comparison(second: i64) -> Comparison {
+    let figures = |errors, p95| {
+        let looks = Figures { looks: 20, requests: 500, errors, ..Figures::default() };
+        Some(Figures { p95_answered: Some(p95), ..looks })
+    };
+    let row = |check: &str, before, during, now, change, says: &str| Compared {
+        check: CheckId::from(check),
+        dimension: Dimension::Api,
+        before,
+        during,
+        now,
+        began: None,
+        change,
+        says: says.into(),
+    };
+    let says = "p95 1.90 s, was 0.21 s, began 40 s after v2.5.0";
+    let (was, bad) = (figures(1, 0.212), figures(71, 1.904));
+    Comparison {
+        at: at(second - 1),
+        deploy: Some(Deploy {
+            at: at(-10),
+            version: "v2.5.0".into(),
+            baseline_from: Some(at(-1_800)),
+        }),
+        until: None,
+        rows: vec![
+            row("checkout", was.clone(), bad.clone(), bad, Drift::Worse, says),
+            row("web", was.clone(), was.clone(), was.clone(), Drift::Same, "as before"),
+            row("disk", None, was.clone(), was, Drift::NotKnown, "nobody looked before"),
+        ],
+    }
+}
+
+/// What the engine measures of requests.
+fn signals(situation: &Situation) -> BTreeMap<String, Signal> {
+    let failing = situation.checks.values().any(|card| card.status == Status::Fail);
+    let (rate, p95) = if failing { (14.2, 1.904) } else { (0.3, 0.212) };
+    let number = |name: &str, value| Signal {
+        name: name.to_owned(),
+        value: SignalValue::Number(value),
+        evidence: Vec::new(),
+    };
+    [number("error_rate", rate), number("p95", p95)]
+        .into_iter()
+        .map(|signal| (signal.name.clone(), signal))
+        .collect()
+}
+
+/// Twenty minutes of readings: quiet, then failing since the deploy for as long as the checks say
+/// so, with a minute in which nobody looked.
+fn history(situation: &Situation, second: i64) -> History {
+    let mut history = History::default();
+    for (id, card) in &situation.checks {
+        for moment in (second - 1_200..second).step_by(5) {
+            if (-420..-360).contains(&moment) {
+                continue;
+            }
+            let bad = moment >= -20 && card.status == Status::Fail;
+            let slow = u64::try_from(moment.rem_euclid(40)).unwrap() * 3;
+            let millis = if moment >= -20 && second < 120 { 1_700 } else { 180 } + slow;
+            let (_, reading) = reading(id.as_str(), moment, "");
+            let why = Why { class: WhyClass::Status, text: "503".into() };
+            let finding = match card.status {
+                Status::Fail if bad => Finding::Bad { why },
+                Status::Unknown => Finding::Unknown { reason: Reason::NoPermission },
+                Status::Ok | Status::Warn | Status::Fail => Finding::Good,
+            };
+            let failed =
+                if moment >= -20 && second < 120 { 3 } else { u32::from(moment % 60 == 0) };
+            let latencies = vec![Duration::from_millis(millis); 3];
+            let reading = Reading { finding, failed_of: (failed, 20), latencies, ..reading };
+            history.take(&reading, id.as_str() == "checkout");
+        }
+    }
+    history
 }
 
 pub(super) fn logs(second: i64) -> LogPage {
@@ -89,6 +179,7 @@ pub(super) fn logs(second: i64) -> LogPage {
         severity,
         text: text.into(),
         folded,
+        ..LogRow::default()
     };
     LogPage {
         lines: vec![
@@ -103,15 +194,25 @@ pub(super) fn logs(second: i64) -> LogPage {
         per_second: 1_212.0,
         hidden: 0,
         dropped: 0,
-        more_above: true,
+        shown_per_second: 38.0,
+        one_of: 32,
+        ..LogPage::default()
     }
+}
+
+/// Every state that the console has to draw; folded once for all tests.
+fn folded() -> &'static [Sample] {
+    static FOLDED: OnceLock<Vec<Sample>> = OnceLock::new();
+    FOLDED.get_or_init(|| {
+        let mut list = usual();
+        list.extend(unusual());
+        list
+    })
 }
 
 /// Every state that the console has to draw.
 pub(crate) fn all() -> Vec<Sample> {
-    let mut list = usual();
-    list.extend(unusual());
-    list
+    folded().to_vec()
 }
 
 fn sample(name: &'static str, story: &Story, second: i64, lines: Lines) -> Sample {
@@ -238,6 +339,9 @@ fn unusual() -> Vec<Sample> {
     second.world.link.uid = 1001;
     list.push(second);
     list.push(hostile());
+    list.extend(super::holds::all());
+    list.extend(super::gates::all());
+    list.extend(super::rules::all());
     list
 }
 
@@ -280,6 +384,7 @@ pub(super) fn hostile() -> Sample {
             severity: 'E',
             text: SafeText::new(text),
             folded: 1,
+            ..LogRow::default()
         })
         .collect();
     Sample {
@@ -292,5 +397,5 @@ pub(super) fn hostile() -> Sample {
 
 /// The state of that name.
 pub(crate) fn named(name: &str) -> Sample {
-    all().into_iter().find(|sample| sample.name == name).unwrap()
+    folded().iter().find(|sample| sample.name == name).unwrap().clone()
 }

@@ -1,0 +1,42 @@
+use super::*;
+
+#[tokio::test]
+async fn an_engine_that_is_away_is_said_with_its_socket_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("docker.sock");
+    let address = format!("unix://{}", path.display());
+    let host = DockerHost::connect(Some(&address), Clock::real()).unwrap();
+    let error = host.daemon().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused, "{error}");
+    assert!(error.message.contains(path.to_str().unwrap()), "{error}");
+    // A socket that nobody listens at any more.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let error = host.of_project("p", None).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Refused, "{error}");
+    assert!(error.message.contains("systemctl start docker"), "{error}");
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_answer_is_unknown_in_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("docker.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let clock = Clock::manual(chrono::DateTime::UNIX_EPOCH);
+    let host = DockerHost::connect(path.to_str(), clock.clone()).unwrap();
+    let asked = tokio::spawn(async move { host.daemon().await });
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(LOOK_LIMIT * 2);
+    assert_eq!(asked.await.unwrap().unwrap_err().kind, Kind::TimedOut);
+}
+
+#[test]
+fn only_a_local_socket_is_spoken_to() {
+    for address in ["tcp://10.0.0.1:2375", "docker.sock", "ssh://host", ""] {
+        let error = DockerHost::connect(Some(address), Clock::real()).unwrap_err();
+        assert_eq!(error.kind, Kind::Rejected, "{address}");
+    }
+    let host = DockerHost::connect(None, Clock::real()).unwrap();
+    assert_eq!(host.address(), "unix:///var/run/docker.sock");
+}

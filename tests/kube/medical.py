@@ -1,0 +1,34 @@
+# Stand-ins of Medical_KG: what they hold is in memory and asked for at /said and /state.
+import json, os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BACKEND = os.environ.get("PDF_PROCESSING_BACKEND", "")
+VERSION = os.environ.get("APP_VERSION", "")
+said = []
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *_): pass
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+    def do_GET(self):
+        if self.path == "/said":
+            return self.answer(200, said)
+        if self.path == "/api/v2/alerts":
+            names = [name for name in os.environ.get("ALERTS", "").split(",") if name]
+            return self.answer(200, [{"labels": {"alertname": name}, "status": {"state": "active"}} for name in names])
+        bad = self.path.startswith("/api") and os.environ.get("ERRORS")
+        bad = bad or (self.path == "/health/docling" and BACKEND != "docling_vlm")
+        bad = bad or (self.path == "/health/mineru" and BACKEND != "mineru")
+        self.answer(503 if bad else 200, {"version": VERSION, "backend": BACKEND})
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        said.append({"path": self.path, "body": body})
+        self.answer(200, "ok")
+
+ThreadingHTTPServer(("", 8080), Handler).serve_forever()
