@@ -497,6 +497,38 @@ fn alerts_of_prometheus_and_thresholds_of_argo_become_rules() {
 }
 
 #[test]
+fn probes_of_argos_rollout_become_checks_and_where_they_answer_has_to_be_said() {
+    let argo = folder("invalid").join("m004-argo-rollout-rollback-policy.yaml");
+    let found = |entry: &str| {
+        let config = loaded(&format!("rule_files: [{entry}]\n"));
+        let probes: Vec<_> = config
+            .checks
+            .iter()
+            .filter(|spec| spec.id.as_str().starts_with("medical_kg"))
+            .map(|spec| {
+                let every = spec.interval.as_secs();
+                (spec.id.to_string(), spec.kind.target(), every, spec.timeout.as_secs(), spec.live)
+            })
+            .collect();
+        (probes, config.notes)
+    };
+    let live = "medical_kg_rev_gateway_live".to_owned();
+    let ready = "medical_kg_rev_gateway_ready".to_owned();
+    let entry = format!("{{file: {}, probes_url: 'http://gateway:8000/'}}", argo.display());
+    let (probes, _) = found(&entry);
+    assert_eq!(
+        probes,
+        [
+            (live.clone(), "http://gateway:8000/health".to_owned(), 10, 1, true),
+            (ready.clone(), "http://gateway:8000/ready".to_owned(), 5, 1, true),
+        ]
+    );
+    let (probes, notes) = found(&argo.display().to_string());
+    assert_eq!(probes, [(live, String::new(), 10, 1, false), (ready, String::new(), 5, 1, false)]);
+    assert!(notes.iter().any(|note| note.contains("say where medical-kg-rev-gateway answers")));
+}
+
+#[test]
 fn the_documents_resource_check_means_what_it_says() {
     let config = valid("p001-health_checks-system_resource.yaml");
     let shown = render(&config);

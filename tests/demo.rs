@@ -131,3 +131,66 @@ fn switched_at(stack: &Stack) -> chrono::DateTime<chrono::Utc> {
     let line = text.lines().rfind(|line| line.contains("switch green->blue")).unwrap();
     line.split_once(' ').unwrap().0.parse().unwrap()
 }
+
+/// P-38: every check looks once, a report is written, and nothing is rolled back.
+#[test]
+fn checks_look_once_and_a_report_tells_of_them_without_a_rollback() {
+    let stack = Stack::up(None);
+    let well = stack.run(&["--json", "check", "test-deployment", "--once"]);
+    assert_eq!(well.code, 0, "{well:?}");
+    let document = well.json();
+    assert_eq!(document["deployment_id"], "test-deployment");
+    assert_eq!(
+        (&document["health_status"], &document["system_healthy"]),
+        (&"healthy".into(), &true.into())
+    );
+    let looked = document["checks"].as_array().unwrap();
+    let names: Vec<&str> = looked.iter().filter_map(|check| check["check"].as_str()).collect();
+    let all = [
+        "api",
+        "api_documents",
+        "api_health",
+        "api_status",
+        "api_write",
+        "corruption_marker",
+        "database",
+        "database_sessions",
+        "disk",
+        "green_memory",
+        "proxy_port",
+    ];
+    assert_eq!(names, all, "a probe of each colour's own address is no check of the service");
+    assert!(looked.iter().all(|check| check["age_seconds"].as_u64().is_some_and(|age| age <= 60)));
+
+    let stack = Stack::up(Some("errors:1.0"));
+    let ill = stack.run(&["--json", "check", "--once"]);
+    assert_eq!(ill.code, 2, "{ill:?}");
+    assert_eq!(ill.json()["health_status"], "critical");
+    let report = stack.run(&["report", "health"]);
+    assert_eq!(report.code, 0, "{report:?}");
+    assert!(report.out.contains("api"), "{report:?}");
+    assert_eq!(stack.status()["active"], "green", "nothing was switched");
+    let past = stack.run(&["--json", "history"]).json();
+    assert_eq!(past["rollbacks"].as_array().map(Vec::len), Some(0), "{past}");
+}
+
+/// S-12: `--quick` is level 1 that asks nothing more, and the same plan.
+#[test]
+fn quick_is_level_1_confirmed_and_the_same_plan() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let digest = |more: &[&str]| {
+        let all =
+            [["--json", "rollback", "--dry-run", "--reason", "test"].as_slice(), more].concat();
+        let said = stack.run(&all);
+        assert_eq!(said.code, 0, "{said:?}");
+        let digest = said.json()["digest"].as_str().map(str::to_owned);
+        digest.unwrap_or_else(|| panic!("no digest: {said:?}"))
+    };
+    let quick = digest(&["--quick"]);
+    assert_eq!(quick, digest(&["--level", "1", "--auto-confirm"]));
+    assert_ne!(quick, digest(&["--level", "2", "--auto-confirm"]));
+    let said = stack.run(&["rollback", "--quick", "--reason", "test"]);
+    assert_eq!(said.code, 0, "no question is asked: {said:?}");
+    let ran = stack.situation().run.unwrap().digest.to_string();
+    assert_eq!(ran, quick, "and it is what ran");
+}

@@ -1,6 +1,7 @@
 //! Deploys on record, what is noticed, level 1 without a live second version, and the way back
 //! from a finished run: all on the real embedded stack.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -245,4 +246,70 @@ fn a_pinned_point_is_marked_and_missed_when_it_is_gone() {
     assert_eq!(stack.run(&["targets", "unpin", &backup]).code, 0);
     let unknown = stack.run(&["targets", "pin", "nope", "--reason", "x"]);
     assert_eq!(unknown.code, 10, "{unknown:?}");
+}
+
+/// A copy of `point` that says it was taken years ago.
+fn aged(point: &Path, id: &str) {
+    let old = point.with_file_name(id);
+    std::fs::create_dir(&old).unwrap();
+    for entry in std::fs::read_dir(point).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), old.join(entry.file_name())).unwrap();
+        }
+    }
+    let path = old.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    manifest["id"] = id.into();
+    manifest["taken_at"] = "2020-01-01T00:00:00Z".into();
+    std::fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+/// S-73: what would go is listed with its size, and what is needed to go back never is.
+#[test]
+fn a_preview_of_pruning_lists_what_goes_with_its_size_and_never_what_is_needed() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let backups = stack.dir().join("backups");
+    let points = stack.run(&["--json", "backup", "list"]).json();
+    let newest = points[0]["id"].as_str().unwrap().to_owned();
+    for id in ["20200101-000000", "20200101-000001", "20200101-000002"] {
+        aged(&backups.join(&newest), id);
+    }
+    let said = stack.run(&["backup", "now", "--safety"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = stack.run(&["targets", "pin", "20200101-000001", "--reason", "audit"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let text = std::fs::read_to_string(stack.config()).unwrap();
+    let text = text.replacen("backup: {", "backup_retention_days: 7\nbackup: {keep_count: 1, ", 1);
+    std::fs::write(stack.config(), text).unwrap();
+    let look = |arguments: &[&str]| {
+        let said = stack.run(arguments);
+        assert_eq!(said.code, 0, "{said:?}");
+        said
+    };
+    let before = look(&["--json", "backup", "list"]).json();
+    let said = look(&["backup", "prune", "--dry-run"]).out;
+    let going: Vec<&str> = said.lines().filter(|line| line.contains("would go: ")).collect();
+    assert_eq!(going.len(), 2, "{said}");
+    for (line, id) in going.iter().zip(["20200101-000002", "20200101-000000"]) {
+        assert!(line.starts_with(id) && line.contains(" kB, older than 7 days"), "{said}");
+    }
+    for kept in ["kept: pinned", "kept: a safety backup"] {
+        assert!(said.contains(kept), "{kept}: {said}");
+    }
+    assert!(
+        said.lines().any(|line| line.starts_with(&newest) && line.contains("kept: ")),
+        "{said}"
+    );
+    assert!(said.lines().last().unwrap().starts_with("2 of "), "{said}");
+    assert_eq!(look(&["--json", "backup", "list"]).json(), before, "nothing went");
+    let refused = stack.run(&["backup", "prune"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let removed = look(&["--json", "backup", "prune", "--yes"]).json();
+    let removed = removed.as_array().unwrap().iter().filter(|row| row["removed"] == true);
+    assert!(removed.clone().all(|row| row["bytes"].as_u64().is_some_and(|bytes| bytes > 0)));
+    assert_eq!(removed.count(), 2);
+    let left = look(&["--json", "backup", "list"]).json();
+    assert_eq!(left.as_array().unwrap().len(), before.as_array().unwrap().len() - 2);
 }

@@ -143,6 +143,7 @@ fn a_bad_migration_is_backed_out_at_level_2_and_no_row_is_lost() {
     assert!(step("backup").ended_at <= step("stop").started_at, "{run:?}");
     let pointer = std::fs::read_to_string(stack.state().join("last_safety_backup")).unwrap();
     assert!(pointer.contains("rollback-safety-20"), "{pointer}");
+    saved_whole(&stack, Path::new(pointer.trim_end()));
     let order = ["stop", "migrate_105", "config", "deploy", "healthy"];
     assert!(order.is_sorted_by_key(|id| step(id).started_at), "{run:?}");
     let minutes = |id: &&str| run.plan.step(&(**id).into()).unwrap().budget.as_secs() / 60;
@@ -151,6 +152,33 @@ fn a_bad_migration_is_backed_out_at_level_2_and_no_row_is_lost() {
     assert_eq!(status["active"], "blue", "{status}");
     let line = history(&stack);
     assert!(line.contains("LEVEL=2") && line.contains("STATUS=success"), "{line}");
+}
+
+/// S-44: states, configuration, images, data and the schema of the version that failed; and it can
+/// be gone back to.
+fn saved_whole(stack: &Stack, safety: &Path) {
+    let name = safety.file_name().unwrap().to_str().unwrap();
+    let time = name.strip_prefix("rollback-safety-").unwrap();
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = time.split_once('-').unwrap();
+    assert!(
+        parts.0.len() == 8 && parts.1.len() == 6 && digits(parts.0) && digits(parts.1),
+        "{name}"
+    );
+    let read = |name: &str| std::fs::read_to_string(safety.join(name)).unwrap();
+    let states: Value = serde_json::from_str(&read("containers.json")).unwrap();
+    assert_eq!(states["traffic"]["active"], "green", "{states}");
+    assert_eq!(states["colors"]["green"]["running"], true, "{states}");
+    assert!(read("images.txt").contains("v2.5.0"));
+    assert_eq!(read("config/app.yaml"), "broken: true\n", "as it was, good or not");
+    assert_eq!(read("schema.txt").trim(), "105");
+    for packed in ["data.tar.gz", "database.sql.gz", ".env"] {
+        assert!(safety.join(packed).metadata().unwrap().len() > 0, "{packed}");
+    }
+    let said = stack.run(&["backup", "verify", name]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = stack.run(&["plan", "--level", "3", "--target", name]);
+    assert_eq!(said.code, 0, "{said:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "a test may stop at the first surprise, and starts the program as its user would"
 )]
 
+mod analyze;
 mod breach;
 mod bundle;
 mod compose;

@@ -104,6 +104,11 @@ impl Stack {
         self.dir.path()
     }
 
+    /// Where the sockets of its engines are.
+    pub(crate) fn runtime(&self) -> &Path {
+        self.runtime.path()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.dir().join("backout.yaml")
     }

@@ -17,6 +17,10 @@ use crate::text::SafeText;
 
 use super::{Error, Kind};
 
+/// What a service manager gives to the service alone: a child that has it speaks in its place, as
+/// `systemctl` does of its own failure.
+const ONLY_OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// The running program, found once in `main` and passed down, so that a run goes on with the
 /// image it began with even when the file on disk is replaced meanwhile.
 #[derive(Clone, Debug)]
@@ -52,7 +56,11 @@ impl Program {
         let errors = output.try_clone().map_err(|e| Error::io("open", log.display(), &e))?;
         let tells_all = Bug::LogToTerminal.is_on() && args.first() == Some(&"__keep");
         let errors = if tells_all { Stdio::inherit() } else { Stdio::from(errors) };
-        let child = std::process::Command::new(&self.0)
+        let mut command = std::process::Command::new(&self.0);
+        for name in ONLY_OURS {
+            command.env_remove(name);
+        }
+        let child = command
             .arg0("backout")
             .args(args)
             .current_dir(dir)
@@ -140,7 +148,11 @@ pub async fn shell_with(
     clock: &Clock,
 ) -> Result<Finished, Error> {
     let shown = SafeText::new(line);
-    let child = tokio::process::Command::new("/bin/sh")
+    let mut command = tokio::process::Command::new("/bin/sh");
+    for name in ONLY_OURS {
+        command.env_remove(name);
+    }
+    let child = command
         .args(["-c", line])
         .envs(extra)
         .current_dir(dir)
@@ -179,8 +191,15 @@ impl Bounded<'_> {
             return Err(Error::new(Kind::Local, message));
         };
         let mut command = tokio::process::Command::new(name);
-        if let Some(env) = self.env {
-            command.env_clear().envs(env);
+        match self.env {
+            Some(env) => {
+                command.env_clear().envs(env);
+            }
+            None => {
+                for name in ONLY_OURS {
+                    command.env_remove(name);
+                }
+            }
         }
         let child = command
             .args(arguments)

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    approve, attach, backup, bench, breach, bundle, check, checklist, choose, database, demo,
-    deploy, doctor, drill, export, guide, hidden, history, hold, init, judge, leftovers, lock,
-    logs, look, monitor, notify, people, plan, replay, report, restore, rollback, rules, run,
+    analyze, approve, attach, backup, bench, breach, bundle, check, checklist, choose, database,
+    demo, deploy, doctor, drill, export, guide, hidden, history, hold, init, judge, leftovers,
+    lock, logs, look, monitor, notify, people, plan, replay, report, restore, rollback, rules, run,
     severity, status, theme, trigger, validate,
 };
 
@@ -102,6 +102,8 @@ pub(super) enum Command {
     Unmute(judge::Unmute),
     /// Leave everything out of the judgement for a while, or end that
     Maintenance(judge::Maintenance),
+    /// What failed most in the logs, and what changed in configuration or sources
+    Analyze(analyze::AnalyzeArguments),
     /// Hold every check against what it was before the last deploy
     Compare,
     /// Take, list, prove and prune restore points

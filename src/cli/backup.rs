@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::adapters::{Error, Kind};
 use crate::engine::deploys;
 use crate::engine::stack::{self, Stack};
-use crate::evidence::manifest::{Key, PointKind};
+use crate::evidence::manifest::{Key, Manifest, PointKind};
 use crate::evidence::points::{self, Keep, Order, Point};
 use crate::failure::{Exit, Failure};
 use crate::model::ids::{PointId, RunId, StepId, Time};
@@ -84,7 +84,11 @@ impl Store {
     }
 }
 
-fn failed(error: Error) -> Failure {
+fn kilobytes(bytes: u64) -> String {
+    format!("{} kB", grouped(bytes.div_ceil(1000)))
+}
+
+pub(super) fn failed(error: Error) -> Failure {
     let exit = match error.kind {
         Kind::NotFound => Exit::Blocked,
         _ => Exit::Unknown,
@@ -145,7 +149,7 @@ impl Row {
             taken_at: point.taken_at,
             version: point.version.clone(),
             schema: point.schema,
-            bytes: manifest.map(crate::evidence::manifest::Manifest::bytes),
+            bytes: manifest.map(Manifest::bytes),
             proof: manifest.map(|_| if signed { "signed" } else { "manifest" }),
             test_restored_at: point.tested,
             health,
@@ -158,7 +162,7 @@ impl Row {
     fn line(&self, point: &Point, now: Time) -> String {
         let mut parts = vec![self.version.to_string()];
         parts.extend(self.schema.map(|schema| format!("schema {schema}")));
-        parts.extend(self.bytes.map(|bytes| format!("{} kB", grouped(bytes.div_ceil(1000)))));
+        parts.extend(self.bytes.map(kilobytes));
         parts.push(match self.proof {
             None => "made by hand: not proven".to_owned(),
             Some(proof) => format!("{proof}, {}", point.proof(now)),
@@ -279,13 +283,19 @@ async fn prune(
     };
     let days = settings.keep_for.as_secs() / Duration::from_hours(24).as_secs();
     let fates = points::fates(&all, &keep, world.clock.now());
+    let (mut gone, mut freed) = (0, 0);
     for (point, fate) in all.iter().zip(&fates) {
+        let bytes = point.manifest.as_ref().map_or(0, Manifest::bytes);
+        let size = kilobytes(bytes);
+        if fate.kept.is_none() {
+            (gone, freed) = (gone + 1, freed + bytes);
+        }
         let word = match (fate.kept, yes) {
             (Some(why), _) => format!("kept: {why}"),
-            (None, false) => format!("would go: older than {days} days"),
+            (None, false) => format!("would go: {size}, older than {days} days"),
             (None, true) => {
                 points::remove(&store.folder, point).map_err(failed)?;
-                format!("removed: older than {days} days")
+                format!("removed: {size}, older than {days} days")
             }
         };
         if !world.json {
@@ -295,13 +305,18 @@ async fn prune(
     if world.json {
         let rows: Vec<_> = fates
             .iter()
-            .map(|fate| {
+            .zip(&all)
+            .map(|(fate, point)| {
                 serde_json::json!({
                     "id": fate.id, "kept": fate.kept, "removed": yes && fate.kept.is_none(),
+                    "bytes": point.manifest.as_ref().map(Manifest::bytes),
                 })
             })
             .collect();
         session::json(out, &rows);
+    } else {
+        let verb = if yes { "removed" } else { "would go" };
+        say(out, &format!("{gone} of {} {verb}, {}\n", all.len(), kilobytes(freed)));
     }
     Ok(Exit::Ok)
 }

@@ -35,6 +35,9 @@ pub(crate) struct LogsArguments {
     /// Look for this text, or a regular expression after ~, in the whole file
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
+    /// With --find and without a screen: so many lines before and after each as well
+    #[arg(long, value_name = "N", default_value = "0", requires = "find")]
+    around: usize,
     /// Without a screen: only so many of the last lines
     #[arg(long, value_name = "N")]
     last: Option<usize>,
@@ -106,11 +109,16 @@ pub(crate) async fn run(
     }
     let find = arguments.find.as_deref().map(Find::typed).transpose().map_err(usage)?;
     if let ([file], Some(find), true) = (&*arguments.files, &find, whole) {
-        let found = lines::found(file, find.clone(), &world.clock, out).await;
+        let found = lines::found(file, find.clone(), arguments.around, &world.clock, out).await;
         let why = |why| format!("could not search {}: {why}", file.display());
         let failed = |error| Failure::new(Exit::Unknown, why(error));
         let count = found.map_err(failed)?;
         return Ok(if count > 0 { Exit::Ok } else { Exit::Warning });
+    }
+    if arguments.around > 0 {
+        let why = "--around is for one file, with --find and nothing else";
+        return Err(Failure::new(Exit::Usage, why)
+            .hint("without it: backout logs FILE, then / finds and shows what is around"));
     }
     let wanted = lines::Wanted {
         paths: arguments.files.clone(),

@@ -1,5 +1,6 @@
 //! One file per subcommand. Text and JSON come from the same situation.
 
+mod analyze;
 mod approve;
 mod arguments;
 mod assess;
@@ -179,6 +180,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Mute(mute) => judge::mute(&world, &mute, out).await,
         Command::Unmute(mute) => judge::unmute(&world, &mute, out).await,
         Command::Maintenance(asked) => judge::maintenance(&world, &asked, out).await,
+        Command::Analyze(asked) => analyze::run(&world, &asked, out).await,
         Command::Compare => judge::compare(&world, out).await,
         Command::Backup { what } => Box::pin(backup::run(&world, &what, out)).await,
         Command::Db { what } => Box::pin(database::run(&world, &what, out)).await,

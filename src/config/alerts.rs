@@ -1,5 +1,4 @@
-//! Rules that others wrote: alerts of Prometheus (M-22), and the thresholds that a Rollout of Argo
-//! carries where Argo does not look for them (M-07).
+//! Rules that others wrote: alerts of Prometheus (M-22), and files of Argo's rollouts.
 
 use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::check::{Desk, Item, Table};
 use super::kinds::{address, headers};
 use super::remote_kinds::trusted;
 use super::rules::plain;
-use super::{file, node};
+use super::{file, node, rollout_file};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIMIT: u64 = 1024 * 1024;
@@ -55,9 +54,20 @@ fn server(root: &mut Table<'_>) -> Option<Server> {
     Some(Server { url, target, headers })
 }
 
-/// Reads one file of rules; its mistakes are told with its own name and places.
+/// Reads one file of rules, `FILE` or `{file: FILE, probes_url: URL}`; its mistakes are told with its
+/// own name and places.
 fn from_file(item: &Item<'_>, server: Option<&Server>, every: Duration, all: &mut Imported) {
-    let Some(path) = item.path() else { return };
+    let mut base = None;
+    let path = if item.is_map() {
+        let Some(mut table) = item.table() else { return };
+        let file = table.need("file").and_then(|item| item.path());
+        base = table.take("probes_url").and_then(|item| address(&item)).map(|(url, _)| url);
+        table.finish();
+        file
+    } else {
+        item.path()
+    };
+    let Some(path) = path else { return };
     let contents = match file::read(&path, LIMIT) {
         Ok(contents) => contents,
         Err(problem) => {
@@ -86,7 +96,7 @@ fn from_file(item: &Item<'_>, server: Option<&Server>, every: Duration, all: &mu
         && let Some(mut table) = (Item { desk: &desk, path: String::new(), node: root }).table()
     {
         if table.has("apiVersion") && table.has("spec") {
-            rollout(&mut table, all);
+            rollout_file::rollout(&mut table, base.as_ref(), all);
         } else {
             groups(&mut table, server, every, all);
             table.finish();
@@ -242,35 +252,4 @@ fn span(item: &Item<'_>) -> Option<Duration> {
         rest = behind;
     }
     Some(total)
-}
-
-/// The thresholds in a Rollout's `rollbackPolicy`.
-fn rollout(table: &mut Table<'_>, all: &mut Imported) {
-    let desk = table.desk;
-    let name = table.table("metadata").and_then(|mut metadata| metadata.text("name"));
-    let name = name.unwrap_or_else(|| "rollout".to_owned());
-    let strategy = table.table("spec").and_then(|mut spec| spec.table("strategy"));
-    let policy = strategy.and_then(|mut strategy| strategy.table("canary"));
-    let Some(mut policy) = policy.and_then(|mut canary| canary.table("rollbackPolicy")) else {
-        desk.note(format!("{name} holds no rollbackPolicy: no rule is made of it"));
-        return;
-    };
-    desk.note(format!(
-        "{name}: rollbackPolicy is no field of Argo Rollouts, which ignores it; here it is a rule"
-    ));
-    let failures = policy.count("failureThreshold", 1, 64).unwrap_or(3);
-    let rate = policy.take("errorRateThreshold").and_then(|item| item.number());
-    let Some(rate) = rate else {
-        desk.note(format!("{name}: without errorRateThreshold there is nothing to watch for"));
-        return;
-    };
-    let id: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let Ok(condition) = Condition::parse(&format!("error_rate('*', 5) > {rate}")) else { return };
-    all.rules.push(Rule {
-        name: format!("{name}: rollbackPolicy"),
-        priority: 1,
-        confirm: Confirm { times: failures, of: failures },
-        ..plain(&format!("{id}_rollback_policy"), condition, Action::Rollback)
-    });
 }

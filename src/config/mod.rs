@@ -41,6 +41,7 @@ mod raw;
 mod redis;
 mod remote_kinds;
 mod render;
+mod rollout_file;
 mod rules;
 mod secrets;
 mod sections;

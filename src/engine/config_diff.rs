@@ -1,4 +1,5 @@
-//! What a restore of the configuration would change, line by line, with secrets masked (S-22).
+//! What differs between two states of a configuration, line by line, with secrets masked (S-22,
+//! S-61, S-62).
 
 use crate::adapters::secret::Secret;
 use crate::text::{SafeText, fit};
@@ -36,20 +37,39 @@ struct Line<'a> {
     shown: String,
 }
 
-/// The unified difference from what is there `now` to what it is `then`, empty where they are the
+/// One state of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// Which state it is: `now`, `at the point`.
+    pub called: &'a str,
+    /// All of it.
+    pub text: &'a str,
+}
+
+/// The unified difference from one state of the file `name` to another, empty where they are the
 /// same. Values of telling names and passwords of addresses are `***`.
-pub(super) fn diff(name: &str, now: &str, then: &str) -> Vec<SafeText> {
-    if now == then {
+pub fn diff(name: &str, from: Side<'_>, to: Side<'_>) -> Vec<SafeText> {
+    compared(name, from, to, false)
+}
+
+/// The same with no value at all, only which names changed: for a file like `.env`.
+pub fn diff_of_names(name: &str, from: Side<'_>, to: Side<'_>) -> Vec<SafeText> {
+    compared(name, from, to, true)
+}
+
+fn compared(name: &str, from: Side<'_>, to: Side<'_>, all_secret: bool) -> Vec<SafeText> {
+    if from.text == to.text {
         return Vec::new();
     }
-    let (now, then) = (masked(now), masked(then));
+    let (now, then) = (masked(from.text, all_secret), masked(to.text, all_secret));
     let same = |(a, b): &(&Line<'_>, &Line<'_>)| a.raw == b.raw;
     let head = now.iter().zip(&then).take_while(same).count();
     let left = now.len().min(then.len()) - head;
     let tail = now.iter().rev().zip(then.iter().rev()).take(left).take_while(same).count();
     let old = now.get(head..now.len() - tail).unwrap_or_default();
     let new = then.get(head..then.len() - tail).unwrap_or_default();
-    let mut all = vec![format!("--- {name} (now)"), format!("+++ {name} (at the point)")];
+    let mut all =
+        vec![format!("--- {name} ({})", from.called), format!("+++ {name} ({})", to.called)];
     if old.len().max(new.len()) > MOST {
         all.push(format!("  {} lines become {}: too many to show", old.len(), new.len()));
     } else {
@@ -100,8 +120,9 @@ fn middle(old: &[Line<'_>], new: &[Line<'_>]) -> Vec<String> {
     }
 }
 
-/// Every line with what may be read of it. What hangs below a telling name is masked with it.
-fn masked(text: &str) -> Vec<Line<'_>> {
+/// Every line with what may be read of it. What hangs below a telling name is masked with it; with
+/// `all_secret` only names are left.
+fn masked(text: &str, all_secret: bool) -> Vec<Line<'_>> {
     let mut all = Vec::new();
     let mut below: Option<usize> = None;
     let mut in_key = false;
@@ -116,7 +137,7 @@ fn masked(text: &str) -> Vec<Line<'_>> {
         let shown = if hidden || begins {
             format!("{}***", raw.get(..indent).unwrap_or_default())
         } else {
-            match telling(raw) {
+            match telling(raw, all_secret) {
                 Some((head, value)) if value.is_empty() || value.starts_with(['|', '>']) => {
                     below = Some(indent);
                     head
@@ -131,12 +152,13 @@ fn masked(text: &str) -> Vec<Line<'_>> {
 }
 
 /// The name with its mark, and the value, where the name is a telling one.
-fn telling(line: &str) -> Option<(String, &str)> {
+fn telling(line: &str, all_secret: bool) -> Option<(String, &str)> {
     let mark = line.find(['=', ':'])?;
     let (name, rest) = line.split_at_checked(mark)?;
     let plain = name.to_lowercase();
-    let telling =
-        TELLING.iter().any(|part| plain.contains(part)) || plain.trim_end().ends_with("key");
+    let telling = all_secret
+        || TELLING.iter().any(|part| plain.contains(part))
+        || plain.trim_end().ends_with("key");
     let value = rest.get(1..).unwrap_or_default().trim();
     let head = format!("{name}{}", rest.get(..1).unwrap_or_default());
     telling.then_some((head, value))
@@ -146,7 +168,12 @@ fn telling(line: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
+    fn sides<'a>(now: &'a str, then: &'a str) -> (Side<'a>, Side<'a>) {
+        (Side { called: "now", text: now }, Side { called: "at the point", text: then })
+    }
+
     fn shown(now: &str, then: &str) -> Vec<String> {
+        let (now, then) = sides(now, then);
         diff("f", now, then).iter().skip(2).map(ToString::to_string).collect()
     }
 
@@ -158,7 +185,7 @@ mod tests {
             shown(now, then),
             ["@@ line 2 @@", " b", " c", "-port: 1", "-extra: x", "+port: 2", " d", " e"]
         );
-        assert_eq!(diff("f", now, now), []);
+        assert_eq!(shown(now, now), [""; 0]);
     }
 
     #[test]
@@ -175,6 +202,14 @@ mod tests {
         assert!(lines.contains("-API_TOKEN= ***"), "{lines}");
         let changed = shown("TOKEN=a\n", "TOKEN=b\n");
         assert_eq!(changed, ["@@ line 1 @@", "-TOKEN= ***", "+TOKEN= ***"]);
+    }
+
+    #[test]
+    fn of_an_env_file_only_names_are_shown() {
+        let (now, then) = sides("PORT=1\n", "PORT=2\nNEW=x\n");
+        let lines = diff_of_names(".env", now, then);
+        let lines: Vec<String> = lines.iter().skip(3).map(ToString::to_string).collect();
+        assert_eq!(lines, ["-PORT= ***", "+PORT= ***", "+NEW= ***"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::checks::CheckSpec;
 use crate::model::criteria::{Criterion, Passed};
 use crate::model::ids::{CheckId, StepId, Time};
 use crate::model::incident::{Run, StepPhase};
@@ -14,8 +15,8 @@ use crate::text::SafeText;
 
 /// Requests below which error rate and latency after the switch are not judged (M-20).
 pub const ENOUGH: u32 = 10;
-/// How long the engine waits for that many before it measures what there is.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the engine waits for that many before it measures what there is, at least and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_mins(2));
 
 /// What is measured from.
 pub struct Measured<'a> {
@@ -27,11 +28,25 @@ pub struct Measured<'a> {
     pub recent: &'a Recent,
     /// What 95 of 100 responses must be faster than.
     pub good_response: Duration,
+    /// How long is waited until each check can have looked since the switch.
+    pub patience: Duration,
     /// Now.
     pub now: Time,
 }
 
 mod deep;
+
+/// How long a version that is well may need until its checks say so: a look that began at the one
+/// that was left has to end in its time, and then as many as it takes are good.
+pub fn patience(checks: &[CheckSpec]) -> Duration {
+    let needs = |spec: &CheckSpec| {
+        let looks = spec.interval.min(spec.fast_interval) * (spec.policy.ok_after + 2);
+        spec.timeout + looks + Duration::from_secs(2)
+    };
+    let live = checks.iter().filter(|spec| spec.live && spec.enabled && spec.role.critical);
+    let longest = live.map(needs).max().unwrap_or_default();
+    longest.clamp(PATIENCE.0, PATIENCE.1)
+}
 
 fn step<'a>(run: &'a Run, id: &str) -> Option<&'a crate::model::incident::StepState> {
     run.step(&StepId::from(id))
@@ -87,7 +102,7 @@ pub fn switched_at(run: &Run) -> Time {
 pub fn ready(run: &Run, measured: &Measured<'_>) -> bool {
     let since = switched_at(run);
     let requests = Requests::since(measured.recent, measured.roles, since);
-    let patience = chrono::Duration::from_std(PATIENCE).unwrap_or_default();
+    let patience = chrono::Duration::from_std(measured.patience).unwrap_or_default();
     let seen = measured.roles.iter().filter(|(_, role)| role.critical).all(|(id, _)| {
         let track = measured.tracks.get(id);
         track.is_none_or(|track| {

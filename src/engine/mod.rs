@@ -15,7 +15,7 @@ pub mod bound;
 pub mod bundling;
 mod canary;
 mod clock_jump;
-mod config_diff;
+pub mod config_diff;
 mod credentials;
 pub mod criteria;
 mod daemon;

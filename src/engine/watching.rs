@@ -23,6 +23,7 @@ impl Engine {
             roles: &self.roles,
             recent: &self.recent,
             good_response: self.config.rollback.good_response,
+            patience: criteria::patience(&self.config.checks),
             now: self.clock.now(),
         }
     }

@@ -17,6 +17,7 @@ pub mod event;
 pub mod figures;
 mod fold;
 mod fold_hold;
+mod fold_incident;
 pub mod fold_judge;
 mod fold_people;
 mod fold_rule;

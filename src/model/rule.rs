@@ -3,6 +3,7 @@
 //! A condition is a small, pure, bounded language: expressions of Python, as the documents write
 //! them, with a third truth value. It sees one frozen moment of the readings and asks nobody.
 
+mod ask;
 pub mod book;
 mod builtin;
 mod compare;
@@ -10,6 +11,7 @@ mod count;
 pub mod decide;
 mod evaluate;
 mod kept;
+mod member;
 mod parse;
 mod problem;
 pub mod proceed;

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod brief;
+pub mod causes;
 pub mod checklist;
 pub mod chronicle;
 pub mod compare;

@@ -28,9 +28,18 @@ enum Trouble {
 const CONFLICTS: [&str; 5] =
     ["no such ", "already exists", "duplicate column", "does not exist", "error in "];
 
+/// What they say when rows forbid what is wanted.
+const CONSTRAINTS: [&str; 5] = [
+    "constraint failed",
+    "violates",
+    "is violated by some row",
+    "contains null values",
+    "could not create unique index",
+];
+
 fn of(error: &Error) -> Trouble {
     let says = |words: &[&str]| words.iter().any(|word| error.message.contains(word));
-    if says(&["constraint failed", "violates"]) {
+    if says(&CONSTRAINTS) {
         Trouble::Constraint
     } else if says(&["syntax error", "incomplete input", "unrecognized token"])
         || error.kind == Kind::NotFound
@@ -116,6 +125,11 @@ mod tests {
             (Kind::Rejected, "could not run x: duplicate column name: a", Trouble::Conflict),
             (Kind::Rejected, "could not run x: FOREIGN KEY constraint failed", Trouble::Constraint),
             (Kind::Rejected, "could not run x: UNIQUE constraint failed: u.a", Trouble::Constraint),
+            (
+                Kind::Rejected,
+                "could not run x: check constraint \"c\" of relation \"users\" is violated by some row",
+                Trouble::Constraint,
+            ),
             (Kind::TimedOut, "could not run x: database is locked", Trouble::Busy),
             (Kind::Reset, "could not open x: got 0 bytes at EOF", Trouble::Away),
             (Kind::Refused, "could not open x: nobody listens", Trouble::Away),

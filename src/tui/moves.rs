@@ -129,8 +129,11 @@ pub fn settle(ui: &mut Ui, world: &World) {
     {
         ui.check = None;
     }
-    if ui.level.is_none() {
-        ui.level = panes::levels::recommended(world);
+    // What is judged changes while nobody looks at it; under the hand it stands still. A level that
+    // was ready before the suggested one was is not what Enter takes later.
+    if ui.stage != Stage::Level || ui.level.is_none() {
+        let planned = world.situation.plan.as_ref().map(|open| open.plan.core.level);
+        ui.level = planned.or_else(|| panes::levels::recommended(world));
     }
 }
 

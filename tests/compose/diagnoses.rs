@@ -70,9 +70,7 @@ fn a_missing_tool_and_an_unknown_target_are_said_before_anything_is_done() {
     );
 }
 
-/// Not yet run to its end on a real stack.
 #[test]
-#[ignore = "unproven: run it by name before a row names it"]
 fn each_diagnosis_names_what_it_is_and_the_next_command() {
     let Some(lab) = lab() else { return };
     let site = Site::fresh(&lab.stack);

@@ -123,9 +123,10 @@ impl Podman {
         }
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        // What a container inside a container may not raise.
-        let limits =
-            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n";
+        // What a container inside a container may not raise; and the runtime that takes every
+        // arrangement of control groups.
+        let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
+                      [engine]\nruntime = \"runc\"\n";
         std::fs::write(at("containers.conf"), limits).unwrap();
         let log = std::fs::File::create(at("log")).unwrap();
         let service = Command::new(program)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backout::model::entry::{Abort, Command};
 use backout::model::guide::Deed;
 use backout::model::loss::Choice;
-use backout::model::plan::{Level, PreflightAnswer};
+use backout::model::plan::{Level, LevelStanding, PreflightAnswer};
 use backout::model::tree::Answer;
 use backout::model::until::{Lsn, Zone};
 use backout::model::window::Window;
@@ -468,6 +468,29 @@ fn enter_on_a_level_asks_for_its_plan_and_the_plan_is_gone_to_at_once() {
     bench.world().situation = samples::named("plan").world.situation;
     bench.msg(Msg::Changed);
     assert_eq!(bench.ui.stage, Stage::Plan);
+}
+
+/// Level 1 is judged last, for its help test takes a moment: what was ready before it is not chosen
+/// for that; and what a person chose stands still.
+#[test]
+fn a_level_that_was_ready_first_is_not_the_one_that_enter_takes() {
+    let mut bench = Bench::at("assess", SCREEN);
+    let judged = bench.world().situation.levels.clone();
+    let first = &mut bench.world().situation.levels;
+    for card in first.iter_mut() {
+        let early = card.level == Level::Full;
+        card.standing = if early { LevelStanding::Ready } else { LevelStanding::NotProven };
+    }
+    bench.ui.level = None;
+    bench.msg(Msg::Changed);
+    assert_eq!(bench.ui.level, Some(Level::Full));
+    bench.world().situation.levels = judged;
+    bench.msg(Msg::Changed);
+    bench.keys("L");
+    assert_eq!(bench.ui.level, Some(Level::Switch));
+    bench.ui.level = Some(Level::Full);
+    bench.msg(Msg::Changed);
+    assert_eq!(bench.ui.level, Some(Level::Full), "under the hand it stands still");
 }
 
 #[test]

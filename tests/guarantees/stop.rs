@@ -20,9 +20,12 @@ fn stopped_at(boundary: &str, verb: &str) {
     stack.wait(&format!("the engine sleeps at {boundary}"), Duration::from_secs(30), || {
         stack.state().join("fault-struck").exists() && sleeps(pid)
     });
+    let before = connections(&stack);
     let mut abort = stack.command(&["run", "abort", verb, "--reason", "test"]);
     let abort = abort.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(150));
+    stack.wait("the person is at the engine's socket", Duration::from_secs(30), || {
+        connections(&stack) > before
+    });
     signal(pid, Signal::CONT);
     let said = abort.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -53,6 +56,13 @@ fn stopped_at(boundary: &str, verb: &str) {
     let again = stack.run(&["run", "abort", verb, "--reason", "again"]);
     assert!(again.err.contains("no run is open"), "{again:?}");
     assert_eq!(stack.status()["active"], status["active"]);
+}
+
+/// How many ends of the engine's socket the system knows.
+fn connections(stack: &Stack) -> usize {
+    let folder = stack.runtime().to_str().unwrap();
+    let known = std::fs::read_to_string("/proc/net/unix").unwrap();
+    known.lines().filter(|line| line.contains(folder)).count()
 }
 
 fn sleeps(pid: i32) -> bool {

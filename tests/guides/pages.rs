@@ -189,11 +189,10 @@ fn the_procedures_of_the_documents_hold_what_their_rows_ask_and_no_hazard() {
         (
             "analyze-failure",
             &[
-                "--since 1h",
-                "uniq -c",
+                "backout analyze a pattern that began",
                 "backout compare",
                 "report incident",
-                "git diff STABLE FAILED -- '*.sql' 'migrations/*' docker-compose.yml '.env*'",
+                "backout analyze --risky --from STABLE --to FAILED",
                 "Code, configuration, database migrations, dependencies, infrastructure",
             ],
         ),

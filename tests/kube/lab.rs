@@ -244,6 +244,14 @@ impl Drop for Site {
         delete.args(["delete", "namespace", self.kube.namespace(), "--wait=false"]);
         delete.args(["--request-timeout", "20s"]).stdin(Stdio::null()).stdout(Stdio::null());
         delete.status().ok();
+        // What a test that failed has given outside the namespace, which does not go with it.
+        let mut delete = Command::new("kubectl");
+        delete.arg("--kubeconfig").arg(self.home.join("kubeconfig"));
+        let role = format!("{}-identity", self.kube.namespace());
+        delete.args(["delete", "--ignore-not-found", "--wait=false"]);
+        delete.arg(format!("clusterrolebinding/{role}-shop")).arg(format!("clusterrole/{role}"));
+        delete.args(["--request-timeout", "20s"]).stdin(Stdio::null()).stdout(Stdio::null());
+        delete.status().ok();
     }
 }
 

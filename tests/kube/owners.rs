@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::lab::Site;
 use super::one::One;
-use super::rights::grant_to;
+use super::rights::{grant_to, oncall};
 
 /// A program that ends with the test.
 struct Beside(Child);
@@ -219,6 +219,7 @@ async fn a_sync_that_is_enabled_again_is_noticed_while_the_rollback_is_watched()
 
 #[tokio::test]
 async fn who_may_not_freeze_an_application_is_told_that_it_will_undo_it_and_what_to_type() {
+    let _oncall = oncall().await;
     let Some(site) = Site::fresh().await else { return };
     let one = One::open(site, 1).await;
     let granted = grant_to(&one.site, "oncall").await;

@@ -2,6 +2,7 @@
 
 use backout::adapters::kube::{Delete, Kind};
 use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::lab::Site;
 use super::levels::Shop;
@@ -16,6 +17,14 @@ impl Granted {
         delete(Kind::ClusterRoleBinding, &format!("{}-shop", self.0)).await.unwrap();
         delete(Kind::ClusterRole, &self.0).await.unwrap();
     }
+}
+
+/// The user of the night is one for all tests: what one is given, another must not find given.
+static ONCALL: Mutex<()> = Mutex::const_new(());
+
+/// Waits until no other test gives that user rights.
+pub(super) async fn oncall() -> MutexGuard<'static, ()> {
+    ONCALL.lock().await
 }
 
 /// The shipped file, for this namespace and user.
@@ -35,6 +44,7 @@ pub(super) async fn grant_to(site: &Site, user: &str) -> Granted {
 
 #[tokio::test]
 async fn missing_rights_are_named_before_anything_begins_and_the_shipped_role_is_enough() {
+    let _oncall = oncall().await;
     let Some(site) = Site::fresh().await else { return };
     let shop = Shop::open(site).await;
     shop.configure("oncall", "");
@@ -61,6 +71,7 @@ async fn missing_rights_are_named_before_anything_begins_and_the_shipped_role_is
 
 #[tokio::test]
 async fn the_shipped_role_is_enough_for_an_undo_a_scale_a_flag_a_set_a_job_and_a_canary() {
+    let _oncall = oncall().await;
     let Some(site) = Site::fresh().await else { return };
     let one = One::open(site, 1).await;
     let granted = grant_to(&one.site, "oncall").await;
@@ -73,12 +84,12 @@ async fn the_shipped_role_is_enough_for_an_undo_a_scale_a_flag_a_set_a_job_and_a
     title: one of each
     level: 1
     steps:
-      - {id: try, do: {apply_set: {files: [maps.yaml], dry_run: true}}, budget: 20s}
-      - {id: down, needs: [try], do: {scale: {workloads: [deployment/web], down: true, within_seconds: 60}}, budget: 90s}
-      - {id: up, needs: [down], do: {scale: {workloads: [deployment/web], down: false, within_seconds: 60}}, budget: 90s}
-      - {id: flag, needs: [up], do: {set_config: {map: app, key: FLAG, to: b}}, budget: 20s}
-      - {id: set, needs: [flag], do: {apply_set: {files: [maps.yaml]}}, budget: 20s}
-      - {id: job, needs: [set], do: {run_job: {name: count, image: 'alpine:latest', local_image: true, argv: ['true'], proof_argv: [echo, 'users=4'], expect: {users: 4}, within_seconds: 60}}, budget: 90s}
+      - {id: try, do: {apply_set: {files: [maps.yaml], dry_run: true}}, budget: 90s}
+      - {id: down, needs: [try], do: {scale: {workloads: [deployment/web], down: true, within_seconds: 150}}, budget: 200s}
+      - {id: up, needs: [down], do: {scale: {workloads: [deployment/web], down: false, within_seconds: 150}}, budget: 200s}
+      - {id: flag, needs: [up], do: {set_config: {map: app, key: FLAG, to: b}}, budget: 90s}
+      - {id: set, needs: [flag], do: {apply_set: {files: [maps.yaml]}}, budget: 90s}
+      - {id: job, needs: [set], do: {run_job: {name: count, image: 'alpine:latest', local_image: true, argv: ['true'], proof_argv: [echo, 'users=4'], expect: {users: 4}, within_seconds: 150}}, budget: 200s}
 ";
     one.configure_for("oncall", ", canary: {deployment: web-canary}", steps);
     let words = ["--reason", "as the user of the night"];

@@ -99,7 +99,7 @@ async fn workloads_go_to_nothing_and_back_to_what_each_had() {
         before.push(Scaled::look(&site.kube, &named(name)).await.unwrap());
     }
     let step =
-        |down: bool| json!({"scale": {"workloads": before, "down": down, "within_seconds": 60}});
+        |down: bool| json!({"scale": {"workloads": before, "down": down, "within_seconds": 150}});
     done(&site, &step(true), "down").await;
     let pods = Cluster::list(&site.kube, Kind::Pod, "app=web").await.unwrap();
     assert!(pods.is_empty(), "the restore would meet writers");
@@ -126,7 +126,7 @@ async fn a_flag_is_turned_and_the_pods_that_read_it_are_new() {
     assert!(done(&site, &turn, "again").await.ends_with("already"));
     let map = site.kube.must_get(Kind::ConfigMap, "flags").await.unwrap();
     assert_eq!(map.at("/data"), &json!({"PDF_PROCESSING_BACKEND": "mineru", "OTHER": "1"}));
-    let restart = json!({"restart": {"workload": "deployment/web", "within_seconds": 60}});
+    let restart = json!({"restart": {"workload": "deployment/web", "within_seconds": 150}});
     done(&site, &restart, "restart").await;
     let pods = site.kube.list(Kind::Pod, "app=web").await.unwrap();
     assert!(pods.iter().all(|pod| pod.uid() != old || pod.is_going()));
@@ -182,7 +182,7 @@ async fn a_job_is_judged_by_what_its_proof_counts() {
         json!({"run_job": {
             "name": "load the rows", "image": "python:3.11-slim", "local_image": true,
             "argv": ["sh", "-c", script], "proof_argv": ["sh", "-c", "echo users=400"],
-            "expect": {"users": least}, "within_seconds": 60,
+            "expect": {"users": least}, "within_seconds": 150,
         }})
     };
     assert_eq!(done(&site, &job("true", 400), "good").await, "users 400");

@@ -158,7 +158,22 @@ impl Cluster {
     pub(crate) fn stop(&self, crash: bool) {
         use rustix::process::Signal;
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::signal(&child, if crash { Signal::QUIT } else { Signal::INT });
+        Self::end(&mut child, if crash { Signal::QUIT } else { Signal::INT });
+    }
+
+    /// Waits until it is gone. A server that has just been started may miss its first signal, so it
+    /// gets more of them, and at last one that nobody misses.
+    fn end(child: &mut Child, signal: rustix::process::Signal) {
+        for _ in 0..15 {
+            Self::signal(child, signal);
+            for _ in 0..200 {
+                if child.try_wait().unwrap().is_some() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        child.kill().ok();
         child.wait().unwrap();
     }
 
@@ -190,8 +205,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         // At once, with all its sessions.
-        Self::signal(&child, rustix::process::Signal::QUIT);
-        child.wait().ok();
+        Self::end(&mut child, rustix::process::Signal::QUIT);
     }
 }
 

@@ -24,6 +24,11 @@ rows! {
         by "`rollback --quick [--target revision-N]` of a deployment"
         in ["kube::undo::a_broken_image_goes_back_to_the_last_good_revision",
             "kube::undo::a_crash_loop_says_why_and_a_named_revision_is_gone_to"];
+    row_M_07 "Argo's file of a rollout: its probes and its thresholds"
+        by "`rule_files: [{file: …, probes_url: …}]`"
+        in ["configs::probes_of_argos_rollout_become_checks_and_where_they_answer_has_to_be_said",
+            "configs::alerts_of_prometheus_and_thresholds_of_argo_become_rules",
+            "recorded::every_rule_of_the_documents_acts_on_what_is_true_and_on_nothing_else"];
     row_M_08 "Blue-green switch of a Kubernetes service"
         by "`rollback --quick` with `<name>-active`"
         in ["kube::levels::level_1_moves_the_service_back_drops_no_request_and_keeps_the_failed_version",

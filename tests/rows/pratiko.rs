@@ -57,7 +57,7 @@ rows! {
         in ["configs::the_documents_monitor_means_what_it_says",
             "configs::every_file_of_the_documents_loads_as_it_stands",
             "configs::thresholds_of_resources_come_from_their_section_or_the_documents",
-            "src/journal/samples.rs::readings_and_the_last_word_are_read_back_and_trimmed",
+            "src/journal/samples/tests.rs::readings_and_the_last_word_are_read_back_and_trimmed",
             "src/model/rule/tests/following.rs::every_guard_holds_it_or_makes_it_propose"];
     row_P_17 "The keys of a check"
         by "`health_checks:`"
@@ -101,6 +101,11 @@ rows! {
         by "`condition:` of a rule"
         in ["recorded::every_rule_of_the_documents_acts_on_what_is_true_and_on_nothing_else",
             "recorded::hostile_conditions_are_refused_or_broken_and_never_take_long"];
+    row_P_27 "Rules as a name with a threshold"
+        by "`monitoring_rules: [{name, threshold, window_minutes, severity}]`"
+        in ["configs::the_documents_rules_mean_what_they_say",
+            "recorded::every_rule_of_the_documents_acts_on_what_is_true_and_on_nothing_else",
+            "src/model/overrule.rs::a_rule_that_is_met_raises_the_class_and_never_lowers_it"];
     row_P_28 "Status of a deployment as JSON"
         by "`backout status --deployment-id ID --json`"
         in ["src/report/documents/tests.rs::a_deployments_status_has_exactly_the_documents_keys_and_types",
@@ -125,6 +130,15 @@ rows! {
         by "`backout doctor`, `backout guide run components-lost`"
         in ["monitor::a_monitor_ends_when_its_time_is_over_and_watches_only_here",
             "guides::built_in_procedures_look_at_the_demo"];
+    row_P_37 "Looking for a failure in the logs"
+        by "the log pane: `s`, `/`; `backout logs FILE --find '~rollback.*failed' --around 10`"
+        in ["src/tui/logs/lines.rs::a_match_is_shown_with_the_lines_around_it",
+            "src/tui/logs/pager/tests.rs::find_looks_through_the_whole_file_and_steps_both_ways_round",
+            "console::keys::find_steps_through_the_places"];
+    row_P_38 "Every check once, and a report, without a rollback"
+        by "`backout check [DEPLOYMENT] --once`, `backout report health`"
+        in ["demo::checks_look_once_and_a_report_tells_of_them_without_a_rollback",
+            "src/report/documents/tests.rs::the_four_exit_codes_and_unknown_is_never_healthy"];
     row_P_39 "Rehearsal of a rollback"
         by "`backout rollback --dry-run`"
         in ["reports::dry_run::a_rehearsal_prints_the_whole_plan_and_changes_nothing_anywhere",
@@ -264,7 +278,7 @@ rows! {
     row_P_77 "Upkeep by week, month and quarter"
         by "`backout guide list upkeep`"
         in ["guides::upkeep_is_overdue_until_somebody_did_it",
-            "src/model/guide.rs::upkeep_is_overdue_until_it_is_done_and_again_after_its_days"];
+            "src/model/guide/tests.rs::upkeep_is_overdue_until_it_is_done_and_again_after_its_days"];
     row_P_78 "Where to get help"
         by "`backout guide show getting-help`"
         in ["guides::pages::the_pages_of_the_documents_are_there_and_none_does_what_the_hazards_forbid",

@@ -43,6 +43,11 @@ rows! {
         in ["demo::a_dead_target_whose_release_is_gone_blocks_before_anything_changes",
             "compose::traffic::a_colour_that_is_not_there_is_refused_before_anything",
             "src/steps/tests.rs::the_failed_version_behind_the_targets_address_does_not_pass_for_it"];
+    row_S_12 "Level 1, executed: its sub-steps with what each may take and took"
+        by "`rollback --quick`; Run"
+        in ["demo::quick_is_level_1_confirmed_and_the_same_plan",
+            "console::pictures::every_state_looks_as_it_did",
+            "compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back"];
     row_S_14 "The six criteria of level 1, measured"
         by "`rollback --level 1`; Validate"
         in ["compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back",
@@ -136,6 +141,15 @@ rows! {
     row_S_42 "Colleagues are told what was lost"
         by "`report internal`"
         in ["reports::after_level_3_people_are_told_what_may_be_lost"];
+    row_S_44 "The safety backup: what it holds, where it is, who names it"
+        by "`rollback --level 2`; `backup now --safety`"
+        in ["full::a_bad_migration_is_backed_out_at_level_2_and_no_row_is_lost",
+            "full::an_undo_after_the_migration_brings_its_values_back",
+            "src/evidence/points/prune.rs::only_what_is_old_and_nobodys_goes"];
+    row_S_45 "What is gone back to is whole"
+        by "`plan --level 3 --target ID`; `backup verify ID`"
+        in ["point_in_time::a_flipped_byte_anywhere_in_the_point_is_refused_by_name_before_anything_stops",
+            "src/evidence/points/tests.rs::a_trial_restore_counts_and_leaves_nothing"];
     row_S_46 "Typed confirmation"
         by "`ROLLBACK` in the console; `rollback --auto-confirm`"
         in ["console::keys::typing_the_word_and_enter_approves_the_plan_that_was_read",
@@ -202,6 +216,13 @@ rows! {
         by "`report incident`; `notifications: {github}`"
         in ["reports::real::a_real_run_leaves_documents_a_history_a_checklist_and_a_replay",
             "notify::an_issue_is_opened_once_and_kept_up_to_date_and_a_receiver_says_when_to_come_back"];
+    row_S_61 "Errors by how often, and what changed in the configuration"
+        by "`backout analyze [--from POINT [--to POINT]]`"
+        in ["analyze::errors_are_counted_by_what_they_say_and_the_configurations_of_two_points_compared",
+            "src/report/causes.rs::equal_errors_are_one_whatever_their_numbers_and_the_most_frequent_comes_first"];
+    row_S_62 "The changes that most often break a deploy"
+        by "`backout analyze --risky --from TAG --to TAG`"
+        in ["analyze::the_risky_files_of_two_versions_are_shown_and_no_value_of_an_env_file"];
     row_S_63 "The fix, tested in staging"
         by "`checklist`; `guide show permanent-fix`; `monitor --duration 7200`"
         in ["guides::pages::the_procedures_of_the_documents_hold_what_their_rows_ask_and_no_hazard",
@@ -228,12 +249,25 @@ rows! {
     row_S_69 "A required tool is missing"
         by "`plan`; `doctor`"
         in ["compose::diagnoses::a_missing_tool_and_an_unknown_target_are_said_before_anything_is_done"];
+    row_S_70 "Containers that do not become healthy, diagnosed"
+        by "what a failing level says; `health_wait`"
+        in ["compose::diagnoses::each_diagnosis_names_what_it_is_and_the_next_command",
+            "compose::diagnoses::a_version_outside_the_network_of_its_database_is_told_so"];
     row_S_71 "A migration cannot be taken back"
         by "`rollback --level 2`; `run retry|skip|done`"
-        in [
+        in ["compose::diagnoses::each_diagnosis_names_what_it_is_and_the_next_command",
+
             "src/steps/migrate_trouble.rs::the_three_fixtures_are_told_apart",
             "full::a_down_script_that_is_broken_or_missing_blocks_before_anything_stops_and_says_the_loss",
             "full::a_down_script_that_fails_while_it_runs_holds_and_an_undo_brings_everything_back"];
+    row_S_72 "A timeout is said as one, and the database is reached from the application's network"
+        by "what a failing level says; `guide run network-timeout`"
+        in ["compose::diagnoses::each_diagnosis_names_what_it_is_and_the_next_command"];
+    row_S_73 "A full disk: what could go, with its size"
+        by "`guide run disk-full`; `backup prune --dry-run`"
+        in ["deploys::a_preview_of_pruning_lists_what_goes_with_its_size_and_never_what_is_needed",
+            "src/evidence/points/prune.rs::only_what_is_old_and_nobodys_goes",
+            "people::on_a_full_disk_level_1_reaches_stable_and_evidence_is_left_out_with_a_reason"];
     row_S_74 "A line of history a rollback"
         by "`rollback_history.log`; `history`"
         in ["src/report/history.rs::the_documents_two_lines_are_read_and_written_alike",

@@ -1,7 +1,9 @@
 //! The six criteria of level 1, each measured, and which of them a slow or a late run misses.
 
 use super::*;
+use crate::checks::CheckKind;
 use crate::model::entry::{Event, StepEnd};
+use crate::model::reading::Policy;
 use crate::model::sample::{Board, Tape, at, burst, level_one, role, run_id};
 
 /// A level 1 whose steps are through after 12 s, seen 60 times since, each time after `ms`.
@@ -32,7 +34,8 @@ fn measured(ms: u64, now: i64) -> Vec<Criterion> {
     }
     let Board { tracks, roles, recent } = &board;
     let good_response = Duration::from_millis(500);
-    let measured = Measured { tracks, roles, recent, good_response, now: at(now) };
+    let measured =
+        Measured { tracks, roles, recent, good_response, patience: PATIENCE.0, now: at(now) };
     of(tape.situation.run.as_ref().unwrap(), &measured)
 }
 
@@ -50,6 +53,38 @@ fn six_are_measured_and_a_slow_or_a_late_run_misses_exactly_one() {
     assert_eq!(missed(&slow), ["response time < 500 ms"], "{slow:?}");
     let late = measured(40, 301);
     assert_eq!(missed(&late), ["total < 5 min"], "{late:?}");
+}
+
+/// A look that hangs at the version that was left is waited for; two minutes at most.
+#[test]
+fn what_was_left_is_not_held_against_the_version_that_serves_now() {
+    let spec = |timeout: u64, interval: u64, live: bool| CheckSpec {
+        id: "api".into(),
+        name: "api".into(),
+        interval: Duration::from_secs(interval),
+        fast_interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(timeout),
+        policy: Policy {
+            fail_after: 3,
+            ok_after: 2,
+            fail_window: None,
+            stale_after: Duration::from_secs(90),
+        },
+        role: role("api"),
+        live,
+        phases: Vec::new(),
+        enabled: true,
+        attempts: 1,
+        clear: None,
+        kind: CheckKind::Later { kind: "http_response".to_owned() },
+    };
+    let seconds = |all: &[CheckSpec]| patience(all).as_secs();
+    assert_eq!(seconds(&[]), 20);
+    assert_eq!(seconds(&[spec(2, 1, true)]), 20);
+    assert_eq!(seconds(&[spec(2, 1, true), spec(20, 1, true)]), 26);
+    assert_eq!(seconds(&[spec(10, 60, true)]), 32, "in an incident the fast rhythm counts");
+    assert_eq!(seconds(&[spec(600, 60, true)]), 120);
+    assert_eq!(seconds(&[spec(600, 60, false)]), 20, "nobody looks there");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use crate::model::keys;
 use crate::model::plan::{Level, Move, Way};
 use crate::text::SafeText;
 
+use super::super::config_diff::{self, Side};
 use super::super::gone::Gone;
-use super::super::{config_diff, stack};
+use super::super::stack;
 use super::Ground;
 
 /// The corruption marker where it lies outside the folder that is swapped whole: it speaks of the
@@ -47,7 +48,9 @@ pub(super) fn differences(ground: &Ground<'_>) -> Vec<SafeText> {
         let text = |path: &Path| std::fs::read_to_string(path).ok();
         let (now, then) = (text(path), text(&ground.folder.join(&name)));
         if let (now, Some(then)) = (now.unwrap_or_default(), then) {
-            all.extend(config_diff::diff(&name.display().to_string(), &now, &then));
+            let now = Side { called: "now", text: &now };
+            let then = Side { called: "at the point", text: &then };
+            all.extend(config_diff::diff(&name.display().to_string(), now, then));
         }
     }
     all

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -75,17 +76,22 @@ const SEARCH: Duration = Duration::from_millis(1);
 /// The most of a line that is written.
 const LINE: usize = 16 * 1024;
 
-/// Writes the lines of a whole file with a match, found by two threads, in their order; how many.
+/// How far around a match lines are looked for, in bytes.
+const WINDOW: u64 = 64 * 1024;
+
+/// Writes the lines of a whole file with a match, found by two threads, in their order, each with
+/// `around` lines before and after it; how many matched.
 pub async fn found(
     path: &Path,
     find: Find,
+    around: usize,
     clock: &Clock,
     out: &mut dyn Write,
 ) -> std::io::Result<usize> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let search = Search::start(file.try_clone()?, length, find, (0, false), None)?;
-    let mut count = 0;
+    let (mut count, mut written) = (0, 0);
     for piece in 0..search.pieces() {
         let lines = loop {
             match search.lines(piece)? {
@@ -97,6 +103,16 @@ pub async fn found(
         let mut bytes = vec![0; LINE];
         let mut text = String::new();
         for at in lines {
+            if around > 0 {
+                let part = surrounding(&file, (at, length), around)?;
+                if part.start > written && written > 0 {
+                    text.push_str("--\n");
+                }
+                let from = part.start.max(written);
+                written = written.max(part.end);
+                push(&file, from..part.end, &mut text)?;
+                continue;
+            }
             let read = file.read_at(&mut bytes, at)?;
             let line = bytes.get(..read).unwrap_or_default();
             let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
@@ -109,6 +125,48 @@ pub async fn found(
     }
     out.flush().ok();
     Ok(count)
+}
+
+/// The bytes of the line at `at` and of so many lines on both sides, as far as the window reaches.
+fn surrounding(
+    file: &File,
+    (at, length): (u64, u64),
+    around: usize,
+) -> std::io::Result<Range<u64>> {
+    let first = at.saturating_sub(WINDOW);
+    let before = read(file, first..at)?;
+    let mut ends = memchr::memrchr_iter(b'\n', &before);
+    // The newest of them ends the line above.
+    let start = match ends.nth(around) {
+        Some(end) => first + end as u64 + 1,
+        None if first == 0 => 0,
+        // A line that begins outside the window is left out.
+        None => memchr::memchr(b'\n', &before).map_or(at, |end| first + end as u64 + 1),
+    };
+    let last = length.min(at + WINDOW);
+    let after = read(file, at..last)?;
+    let end = memchr::memchr_iter(b'\n', &after).nth(around);
+    Ok(start..end.map_or(last, |end| at + end as u64 + 1))
+}
+
+fn read(file: &File, range: Range<u64>) -> std::io::Result<Vec<u8>> {
+    let length = usize::try_from(range.end - range.start).unwrap_or_default();
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes)
+}
+
+/// The lines in `range`, safe for a terminal.
+fn push(file: &File, range: Range<u64>, text: &mut String) -> std::io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    for line in read(file, range)?.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        text.push_str(SafeText::from_bytes(line).as_str());
+        text.push('\n');
+    }
+    Ok(())
 }
 
 /// Whether somebody still reads.
@@ -128,4 +186,51 @@ fn say(out: &mut dyn Write, lines: &[LogLine], named: bool) -> bool {
         }
     }
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shown(text: &str, find: &str, around: usize) -> (usize, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rollback_execution.log");
+        std::fs::write(&path, text).unwrap();
+        let (find, mut out) = (Find::typed(find).unwrap(), Vec::new());
+        let count = found(&path, find, around, &Clock::real(), &mut out).await.unwrap();
+        (count, String::from_utf8(out).unwrap())
+    }
+
+    fn numbered(lines: std::ops::RangeInclusive<usize>) -> String {
+        lines
+            .map(
+                |n| if n % 50 == 0 { format!("{n} rollback 7 failed\n") } else { format!("{n}\n") },
+            )
+            .collect()
+    }
+
+    /// P-37: ten lines before and after what failed, each line once.
+    #[tokio::test]
+    async fn a_match_is_shown_with_the_lines_around_it() {
+        let text = numbered(1..=120);
+        let (count, said) = shown(&text, "~rollback.*failed", 10).await;
+        assert_eq!(count, 2);
+        assert_eq!(said, format!("{}--\n{}", numbered(40..=60), numbered(90..=110)));
+        let (_, said) = shown(&text, "~rollback.*failed", 30).await;
+        assert_eq!(said, numbered(20..=120), "what overlaps is shown once");
+        let (count, said) = shown(&text, "~rollback.*failed", 0).await;
+        assert_eq!((count, said.as_str()), (2, "50 rollback 7 failed\n100 rollback 7 failed\n"));
+    }
+
+    #[tokio::test]
+    async fn the_first_and_the_last_line_have_less_around_them() {
+        assert_eq!(shown("it failed\nb\nc\nd", "failed", 2).await.1, "it failed\nb\nc\n");
+        assert_eq!(shown("a\nb\nc\nit failed", "failed", 2).await.1, "b\nc\nit failed\n");
+        let long = format!("{}\nit failed\n", "x".repeat(200_000));
+        assert_eq!(
+            shown(&long, "failed", 1).await.1,
+            "it failed\n",
+            "a line of 200 kB is left out"
+        );
+    }
 }
