@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::kube::place::Place;
-use crate::support::{long, patience};
+use crate::support::{Stack, long, patience, said};
 use crate::tools::{Running, tool};
 
 mod edge;
@@ -51,8 +51,8 @@ fn runtime() -> tokio::runtime::Runtime {
 fn s3(url: &str) -> Arc<dyn Objects> {
     let keys = AwsKeys { id: "AKIA".to_owned(), secret: Secret::new("geheim"), session: None };
     let target = Target::parse(url).unwrap();
-    let aws = Aws::new(target, ("us-east-1", "s3"), Some(keys), Clock::real());
-    Arc::new(S3::new(aws, BUCKET))
+    let aws = Aws::new(target, "us-east-1", Some(keys), Clock::real());
+    Arc::new(S3::new(aws, BUCKET).unwrap())
 }
 
 /// Lays a version of so many assets, and its manifest.
@@ -290,4 +290,59 @@ fn published(place: &Place) -> Duration {
     });
     let steps = situation.history.iter().flat_map(|run| &run.steps);
     steps.filter(|(name, _)| name == "publish_version").map(|(_, took)| *took).max().unwrap()
+}
+
+/// P-14, P-19, P-33: the safety backup of a level 2 lies in the bucket before the first migration.
+#[test]
+fn the_safety_backup_is_in_the_bucket_before_the_first_migration() {
+    let Some((_server, url)) = server() else { return };
+    let stack = Stack::up(Some("bad-migration"));
+    let run = |arguments: &[&str]| {
+        let mut command = stack.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("AWS_ACCESS_KEY_ID", "AKIA")
+            .env("AWS_SECRET_ACCESS_KEY", "geheim")
+            .env("S3_BACKUP_BUCKET", BUCKET);
+        said(command)
+    };
+    let doctor = run(&["doctor"]);
+    assert!(doctor.out.contains("takes, gives and forgets an object"), "{doctor:?}");
+    let objects = s3(&url);
+    assert_eq!(below(objects.as_ref(), "rollback/"), [], "what doctor wrote is gone");
+
+    let plan = run(&["plan", "--level", "2"]);
+    assert!(plan.out.contains("copy the safety backup off this host"), "{plan:?}");
+    let done =
+        run(&["rollback", "--level", "2", "--auto-confirm", "--reason", "every write fails"]);
+    assert_eq!(done.code, 0, "{done:?}");
+
+    let pointer = std::fs::read_to_string(stack.state().join("last_safety_backup")).unwrap();
+    let folder = PathBuf::from(pointer.trim_end());
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let kept = below(objects.as_ref(), &format!("rollback/{name}/"));
+    let mut here: Vec<(String, u64)> = Vec::new();
+    for (below, folder) in [("", folder.clone()), ("config/", folder.join("config"))] {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let files = entries.filter(|entry| entry.path().is_file());
+        here.extend(files.map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (format!("{below}{name}"), entry.metadata().unwrap().len())
+        }));
+    }
+    here.sort();
+    let there: Vec<(String, u64)> = kept.into_iter().map(|(name, size, _)| (name, size)).collect();
+    assert_eq!(there, here);
+    let dump = format!("rollback/{name}/database.sql.gz");
+    let bytes = runtime().block_on(objects.read(&dump)).unwrap().unwrap();
+    let mut rows = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut rows)
+        .unwrap();
+    for table in ["users", "documents", "sessions"] {
+        let of_table = |line: &&str| line.starts_with("INSERT INTO") && line.contains(table);
+        assert!(rows.lines().filter(of_table).count() > 100, "{table}");
+    }
+    let run = stack.situation().run.unwrap();
+    let at = |id: &str| run.steps.iter().find(|step| step.id.as_str().starts_with(id)).unwrap();
+    assert!(at("copy_backup").ended_at < at("migrate_").started_at, "{:?}", run.steps);
 }

@@ -92,6 +92,7 @@ fn boundaries_of(step: &StepSpec) -> &'static [&'static str] {
         StepKind::Migrate(_)
         | StepKind::MigrateTool(_)
         | StepKind::SafetyBackup(_)
+        | StepKind::CopyBackup(_)
         | StepKind::RestoreCache(_)
         | StepKind::RestoreConfig(_)
         | StepKind::RestoreDatabase(_)

@@ -8,6 +8,7 @@
 )]
 
 mod analyze;
+mod audit;
 mod breach;
 mod bundle;
 mod compose;
@@ -37,6 +38,7 @@ mod people;
 mod pipeline;
 mod point_in_time;
 mod postgres;
+mod preflight;
 mod prometheus;
 mod pty;
 mod recorded;

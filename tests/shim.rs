@@ -389,6 +389,7 @@ fn command_step(
             saved: backout::evidence::Saved::default(),
             cluster: None,
             front: None,
+            vault: None,
             since: None,
         },
         run: "142-k7qd-1".into(),

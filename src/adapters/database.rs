@@ -123,6 +123,11 @@ pub trait Database: Send + Sync {
     async fn activity(&self) -> Result<Option<Activity>, Error> {
         Ok(None)
     }
+    /// What goes on in it that changing it would run into (S-43): dumps, restores, statements that
+    /// write tables anew. Nothing where it is no server.
+    async fn operations(&self) -> Result<Vec<SafeText>, Error> {
+        Ok(Vec::new())
+    }
     /// The same with sessions that are called after `effect`, so that
     /// [`Database::end_sessions`] finds them; nothing where there are no sessions.
     fn called(&self, _effect: &str) -> Option<std::sync::Arc<dyn Database>> {

@@ -97,6 +97,11 @@ impl Target {
         &self.authority
     }
 
+    /// Scheme, host and port: `https://example.org:8443`.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
+
     /// The host, without brackets.
     pub fn host(&self) -> &str {
         &self.host

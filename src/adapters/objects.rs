@@ -1,6 +1,8 @@
 //! Object storage, and the frontend that is served from it: versions below a prefix of their own,
 //! one of them what users get (P-15, W-32).
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
 use super::Error;
@@ -9,8 +11,8 @@ mod aws;
 mod edge;
 mod folder;
 mod s3;
-mod sign;
 mod site;
+mod vault;
 mod workload;
 
 pub use aws::{Aws, AwsKeys};
@@ -18,6 +20,7 @@ pub use edge::{CloudFront, Edge, Mobile, Purge, compatible, registered, served};
 pub use folder::Folder;
 pub use s3::S3;
 pub use site::{Content, Front, KEPT, Site, SiteSettings};
+pub use vault::Vault;
 pub use workload::SiteWorkload;
 
 /// An object as a listing names it.
@@ -47,6 +50,8 @@ pub trait Objects: Send + Sync {
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
     /// Puts a small JSON object in one piece: whoever reads it gets the old one or the new one.
     async fn write(&self, key: &str, body: Vec<u8>) -> Result<(), Error>;
+    /// Puts a file of any size; it is there as a whole or not at all.
+    async fn upload(&self, key: &str, file: &Path) -> Result<(), Error>;
     /// Puts `from` under the key `to` as well, with its metadata, in one piece.
     async fn copy(&self, from: &str, to: &str) -> Result<(), Error>;
     /// Removes an object; one that is not there is fine.

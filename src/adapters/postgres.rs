@@ -21,6 +21,7 @@ mod facts;
 mod ledgers;
 mod one_transaction;
 mod only;
+mod operations;
 mod place;
 mod problems;
 mod read_only;

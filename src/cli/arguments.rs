@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     analyze, approve, attach, backup, bench, breach, bundle, check, checklist, choose, database,
     demo, deploy, doctor, drill, export, guide, hidden, history, hold, init, judge, leftovers,
-    lock, logs, look, monitor, notify, people, plan, replay, report, restore, rollback, rules, run,
-    severity, status, theme, trigger, validate,
+    lock, logs, look, monitor, notify, people, plan, preflight, replay, report, restore, rollback,
+    rules, run, severity, status, theme, trigger, validate,
 };
 
 /// Back out a bad deploy, and survive doing so.
@@ -167,6 +167,8 @@ pub(super) enum Command {
     Init(init::Init),
     /// Say what each level lacks before it could be planned; exit 0, or 1 when something is missing
     Doctor(doctor::Doctor),
+    /// The six safety checks before any rollback; exit 0, or 10 when one does not hold
+    Preflight(preflight::PreflightArguments),
     /// Check or show the configuration
     Config {
         #[command(subcommand)]

@@ -17,7 +17,7 @@ use super::{World, plan, say, session};
 
 mod cluster;
 mod data;
-mod looks;
+pub(super) mod looks;
 mod monitor;
 mod pages;
 mod summary;
@@ -32,7 +32,7 @@ pub(crate) struct Doctor {
 
 /// What one look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// As it should be.
     Well,
     /// Worth knowing; the level can be planned without it.
@@ -53,14 +53,14 @@ impl Found {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
+pub(super) struct Line {
     /// The first level that needs it; those after it do, too.
     level: u8,
-    name: String,
-    found: Found,
-    text: SafeText,
+    pub(super) name: String,
+    pub(super) found: Found,
+    pub(super) text: SafeText,
     /// What to do about it.
-    help: String,
+    pub(super) help: String,
 }
 
 impl Line {

@@ -137,14 +137,7 @@ fn tell(
 ) -> Result<Exit, Failure> {
     let now = world.clock.now();
     let locks = &situation.locks;
-    let mut why = locks.standing(now).map(|lock| lock.refusal(now));
-    if let Some(file) = place.config.deployment_lock.as_ref().map(LockFile::new) {
-        let foreign = file.foreign(&situation.journal, now).map_err(|error| {
-            Failure::new(Exit::Unknown, error.message)
-                .hint("whether deployments are locked is not known: do not deploy")
-        })?;
-        why = why.or(foreign);
-    }
+    let why = held_by(place, situation, now)?;
     let exit = if why.is_some() { Exit::Held } else { Exit::Ok };
     if world.json {
         let locks: Vec<Lock> = locks.all().cloned().collect();
@@ -153,6 +146,23 @@ fn tell(
         say(out, &text(why.as_deref(), situation, now));
     }
     Ok(exit)
+}
+
+/// What keeps deployments from starting: a lock on record, or a file that others made.
+pub(super) fn held_by(
+    place: &Place,
+    situation: &Situation,
+    now: Time,
+) -> Result<Option<String>, Failure> {
+    let why = situation.locks.standing(now).map(|lock| lock.refusal(now));
+    let Some(file) = place.config.deployment_lock.as_ref().map(LockFile::new) else {
+        return Ok(why);
+    };
+    let foreign = file.foreign(&situation.journal, now).map_err(|error| {
+        Failure::new(Exit::Unknown, error.message)
+            .hint("whether deployments are locked is not known: do not deploy")
+    })?;
+    Ok(why.or(foreign))
 }
 
 fn text(why: Option<&str>, situation: &Situation, now: Time) -> String {
@@ -166,7 +176,7 @@ fn text(why: Option<&str>, situation: &Situation, now: Time) -> String {
 }
 
 /// What the journal says; without one nothing was ever locked.
-async fn read(place: &Place) -> Result<Situation, Failure> {
+pub(super) async fn read(place: &Place) -> Result<Situation, Failure> {
     let opened = Reader::open(&place.journal).await;
     let mut reader = match opened {
         Ok(reader) => reader,

@@ -37,6 +37,7 @@ mod past;
 mod people;
 mod place;
 mod plan;
+mod preflight;
 mod ps;
 mod reach;
 mod relay;
@@ -158,7 +159,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Approve(asked) => Box::pin(approve::run(&world, &asked, out)).await,
         Command::Severity(said) => severity::run(&world, &said, out).await,
         Command::Targets { what } => Box::pin(plan::targets_or_pin(&world, what, out)).await,
-        Command::Deploy { what } => deploy::run(&world, what, out).await,
+        Command::Deploy { what } => Box::pin(deploy::run(&world, what, out)).await,
         Command::Plan(plan) => plan::run(&world, &plan, out).await,
         Command::Rollback(rollback) => Box::pin(rollback::run(&world, &rollback, out)).await,
         Command::Restore { what } => Box::pin(restore::run(&world, &what, out)).await,
@@ -202,6 +203,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Ps => ps::run(&world, out).await,
         Command::Logs(logs) => logs::run(&world, &logs, &arguments.screen, out).await,
         Command::Init(asked) => Box::pin(init::run(&world, &asked, out)).await,
+        Command::Preflight(asked) => Box::pin(preflight::run(&world, &asked, out)).await,
         Command::Doctor(asked) => Box::pin(doctor::run(&world, &asked, out)).await,
         Command::Config { what } => look::config(&world, &what, out),
         Command::Theme { what } => theme::run(&world, &what, &arguments.screen, out),

@@ -4,13 +4,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::Table;
+use crate::adapters::http::Target;
+use crate::adapters::objects::AwsKeys;
+
+use super::check::{Desk, Item, Table};
 use super::node::Value;
+use super::site_target::{self, Bucket, Store};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// What a restore point holds beside the database, and how long it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Backup {
     /// Files of the configuration and the environment.
     pub files: Vec<PathBuf>,
@@ -21,6 +25,8 @@ pub struct Backup {
     /// Whether `data` is only where Docker usually keeps that volume, because no folder was named
     /// and the engine was not asked.
     pub usual_place: bool,
+    /// Where a safety backup is copied to off this host (P-14, P-19).
+    pub location: Option<Location>,
     /// How long a point is kept (P-82: 30 days).
     pub keep_for: Duration,
     /// How many are kept however old they are.
@@ -35,17 +41,91 @@ pub(super) fn backup(root: &mut Table<'_>) -> Backup {
         data: None,
         volume: None,
         usual_place: false,
+        location: None,
         keep_for: DAY * days,
         keep_count: 3,
     };
     let Some(mut table) = root.table("backup") else {
+        backup.location = of_environment(root.desk);
         return backup;
     };
     backup.files = table.list("files").iter().filter_map(super::check::Item::path).collect();
     (backup.data, backup.volume, backup.usual_place) = data(&mut table);
     backup.keep_count = table.count("keep_count", 1, 10_000).unwrap_or(backup.keep_count);
+    backup.location = match table.take("location") {
+        Some(item) => location(&item),
+        None => of_environment(table.desk),
+    };
     table.finish();
     backup
+}
+
+/// Where copies of backups go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Location {
+    /// The bucket or the folder.
+    pub store: Store,
+    /// Before the name of what is copied: empty, or it ends with a slash.
+    pub prefix: String,
+    /// Who copies; none where anybody may.
+    pub keys: Option<AwsKeys>,
+}
+
+impl Location {
+    /// As it is written in the configuration.
+    pub fn words(&self) -> String {
+        match &self.store {
+            Store::Folder(dir) => dir.display().to_string(),
+            Store::S3(bucket) => format!("s3://{}/{}", bucket.name, self.prefix),
+        }
+    }
+}
+
+/// `s3://bucket/prefix/`, or a folder. The service is AWS's own in `AWS_REGION`, else what
+/// `AWS_ENDPOINT_URL` names; its keys are those of the environment.
+fn location(item: &Item<'_>) -> Option<Location> {
+    let text = item.text()?;
+    if !text.contains("://") {
+        let store = Store::Folder(item.path()?);
+        return Some(Location { store, prefix: String::new(), keys: None });
+    }
+    let found = in_bucket(item.desk, &text);
+    if found.is_none() {
+        let hint = "write s3://BUCKET/PREFIX/, or the path of a folder";
+        item.wrong_with(&format!("{text:?} is no place for copies"), hint);
+    }
+    found
+}
+
+/// `S3_BACKUP_BUCKET`, below the prefix that document 001 uses.
+fn of_environment(desk: &Desk<'_>) -> Option<Location> {
+    let bucket = desk.environment.get("S3_BACKUP_BUCKET")?;
+    in_bucket(desk, &format!("s3://{bucket}/rollback/"))
+}
+
+fn in_bucket(desk: &Desk<'_>, address: &str) -> Option<Location> {
+    let (name, prefix) = address
+        .strip_prefix("s3://")?
+        .split_once('/')
+        .unwrap_or_else(|| (address.trim_start_matches("s3://"), ""));
+    let good = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if name.is_empty()
+        || !name.chars().all(good)
+        || prefix.contains("//")
+        || prefix.starts_with('/')
+    {
+        return None;
+    }
+    let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+    let of = |name: &str| desk.environment.get(name).map(str::to_owned);
+    let region = of("AWS_REGION").unwrap_or_else(|| site_target::REGION.to_owned());
+    let endpoint = of("AWS_ENDPOINT_URL").filter(|url| Target::parse(url).is_ok());
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+    Some(Location {
+        store: Store::S3(Bucket { name: name.to_owned(), endpoint, region }),
+        prefix: format!("{prefix}{slash}"),
+        keys: site_target::keys(desk, None, None),
+    })
 }
 
 /// `data: DIR`, or `data: {volume: NAME}`, with the `folder` where that is not for the engine to

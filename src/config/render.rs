@@ -32,6 +32,9 @@ pub fn render(config: &Config) -> String {
     if let Some(volume) = &config.backup.volume {
         page.line(0, "backup.data.volume", volume);
     }
+    if let Some(location) = &config.backup.location {
+        page.line(0, "backup.location", &location.words());
+    }
     page.span("backup_retention", config.backup.keep_for);
     page.line(0, "backup.keep_count", &config.backup.keep_count.to_string());
     page.optional("deploys.file", config.deploys.as_deref());

@@ -16,7 +16,7 @@ use super::{ColorAddress, Traffic};
 /// The only side of a frontend.
 const SIDE: &str = "web";
 /// Where AWS has its service when no region is said.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 /// Objects that are copied at once, as `aws s3 sync` does.
 const AT_ONCE: u32 = 10;
 
@@ -186,7 +186,7 @@ fn bucket(mut table: Table<'_>) -> Option<(Bucket, Option<AwsKeys>)> {
 }
 
 /// The keys of the file, else those of the environment.
-fn keys(desk: &Desk<'_>, id: Option<Secret>, secret: Option<Secret>) -> Option<AwsKeys> {
+pub(super) fn keys(desk: &Desk<'_>, id: Option<Secret>, secret: Option<Secret>) -> Option<AwsKeys> {
     let of = |name: &str| desk.environment.get(name).map(str::to_owned);
     let kept = |name: &str| {
         let value = of(name)?;

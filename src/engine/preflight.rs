@@ -18,9 +18,11 @@ use super::planner::Facts;
 use super::stack::Stack;
 
 mod deep;
+mod operations;
 mod rollout;
 
 pub use deep::{Deep, deep};
+pub use operations::operations;
 pub use rollout::{canary, procedure, rollout};
 
 fn line(name: &str, answer: PreflightAnswer, text: impl AsRef<str>) -> Preflight {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::adapters::cache::Cache;
 use crate::adapters::cluster::Cluster;
 use crate::adapters::database::Database;
-use crate::adapters::objects::Front;
+use crate::adapters::objects::{Front, Vault};
 use crate::adapters::process::Program;
 use crate::adapters::{Fence, Traffic, Workload};
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ use crate::text::SafeText;
 
 mod build;
 
-pub use build::{cache, cluster, database, front, place_volume, project};
+pub use build::{cache, cluster, database, front, place_volume, project, vault};
 
 /// What a rollback works on.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ pub struct Stack {
     pub front: Option<Arc<Front>>,
     /// The application's Redis, where one is configured.
     pub cache: Option<Arc<dyn Cache>>,
+    /// Where copies of backups go off this host, where that is configured.
+    pub vault: Option<Arc<Vault>>,
     /// Takes secrets out of what is kept.
     pub redactor: Arc<crate::redact::Redactor>,
 }
@@ -87,6 +89,7 @@ impl Stack {
             saved: saved(config),
             cluster: self.cluster.clone(),
             front: self.front.clone(),
+            vault: self.vault.clone(),
             since: None,
         }
     }

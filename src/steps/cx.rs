@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::adapters::cache::Cache;
 use crate::adapters::cluster::Cluster;
 use crate::adapters::database::Database;
-use crate::adapters::objects::Front;
+use crate::adapters::objects::{Front, Vault};
 use crate::adapters::process::Program;
 use crate::adapters::{Error, Fence, Kind, Traffic, Workload};
 use crate::clock::Clock;
@@ -57,6 +57,8 @@ pub struct LookCx {
     pub cluster: Option<Arc<dyn Cluster>>,
     /// The site in object storage, where the platform is one.
     pub front: Option<Arc<Front>>,
+    /// Where copies of backups go off this host, where that is configured.
+    pub vault: Option<Arc<Vault>>,
     /// When the step that this one waits on ended, for steps that keep a time.
     pub since: Option<crate::model::ids::Time>,
 }

@@ -11,6 +11,7 @@ mod apply_set;
 mod check_data;
 mod choose;
 mod command;
+mod copy_backup;
 mod cx;
 mod data;
 mod deploy_workload;
@@ -71,6 +72,7 @@ pub use apply_set::ApplySet;
 pub use check_data::CheckData;
 pub use choose::Choose;
 pub use command::Command;
+pub use copy_backup::CopyBackup;
 pub use cx::{LookCx, Progress, StepCx, Told};
 pub use data::{data_places, hash};
 pub use deploy_workload::DeployWorkload;
@@ -213,6 +215,8 @@ pub enum StepKind {
     RunJob(RunJob),
     /// See [`SafetyBackup`].
     SafetyBackup(SafetyBackup),
+    /// See [`CopyBackup`].
+    CopyBackup(CopyBackup),
     /// See [`VerifyVersion`].
     VerifyVersion(VerifyVersion),
     /// See [`PublishVersion`].
@@ -286,6 +290,7 @@ impl StepKind {
             Self::ApplySet(step) => step,
             Self::RunJob(step) => step,
             Self::SafetyBackup(step) => step,
+            Self::CopyBackup(step) => step,
             Self::VerifyVersion(step) => step,
             Self::PublishVersion(step) => step,
             Self::InvalidateEdge(step) => step,

@@ -127,6 +127,7 @@ fn of_kind(kind: &StepKind) -> Vec<Right> {
         | StepKind::InvalidateEdge(_)
         | StepKind::VerifyServed(_)
         | StepKind::ReleaseMobile(_)
+        | StepKind::CopyBackup(_)
         | StepKind::SafetyBackup(_) => Vec::new(),
     }
 }

@@ -139,19 +139,28 @@ fn without_attempt(effect: &str) -> &str {
     effect.trim_end().rsplit_once('.').map_or(effect, |(step, _)| step)
 }
 
-/// The point that this step of this run took, in whichever attempt, wherever it is.
-fn found(cx: &LookCx) -> Result<Option<Point>, Error> {
+/// The safety backup whose effect key is such a one, wherever it is.
+fn taken(cx: &LookCx, same: impl Fn(&str) -> bool) -> Result<Option<Point>, Error> {
     for folder in cx.points.iter().cloned().chain(elsewhere(cx)) {
         for point in points::list(&folder)? {
             let effect = std::fs::read_to_string(point.path.join(EFFECT)).unwrap_or_default();
-            if point.kind == PointKind::Safety
-                && without_attempt(&effect) == without_attempt(&cx.effect)
-            {
+            if point.kind == PointKind::Safety && same(&effect) {
                 return Ok(Some(point));
             }
         }
     }
     Ok(None)
+}
+
+/// The point that this step of this run took, in whichever attempt.
+fn found(cx: &LookCx) -> Result<Option<Point>, Error> {
+    taken(cx, |effect| without_attempt(effect) == without_attempt(&cx.effect))
+}
+
+/// The point that this run has taken.
+pub(super) fn of_run(cx: &LookCx) -> Result<Option<Point>, Error> {
+    let run = cx.effect.split('.').next();
+    taken(cx, |effect| effect.split('.').next() == run)
 }
 
 async fn take(cx: &StepCx, order: &Order) -> Result<Point, Error> {

@@ -74,6 +74,7 @@ impl Stage {
                 saved: Saved::default(),
                 cluster: self.cluster.clone(),
                 front: self.front.clone(),
+                vault: None,
                 since: self.since,
             },
             run: "142-k7qd-1".into(),

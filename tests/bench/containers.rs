@@ -139,7 +139,7 @@ pub(crate) fn run() {
             "environment: bench\nstate_dir: state\n\
              platform: {{compose: {{project: {PROJECT}, dir: .}}}}\n\
              log_sources: [{{containers: all}}]\n\
-             health_checks:\n  - {{id: first, type: docker_container, container: s000, interval_seconds: 5}}\n"
+             health_checks:\n  - {{check_id: first, check_type: container, container: s000, interval_seconds: 5}}\n"
         ),
     )
     .unwrap();

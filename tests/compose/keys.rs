@@ -114,6 +114,7 @@ impl Keeper {
             evidence_remote: None,
             cluster: None,
             front: None,
+            vault: None,
             database: None,
             cache: Some(self.store.clone()),
             points: Some(at("points")),

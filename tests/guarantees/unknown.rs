@@ -61,6 +61,7 @@ fn cx(dir: &Path) -> LookCx {
         redactor: std::sync::Arc::default(),
         cluster: None,
         front: None,
+        vault: None,
         since: None,
     }
 }

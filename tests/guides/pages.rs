@@ -211,6 +211,20 @@ fn the_procedures_of_the_documents_hold_what_their_rows_ask_and_no_hazard() {
                 "docs: Update rollback procedures based on",
             ],
         ),
+        (
+            "recovery-by-hand",
+            &[
+                "backout status",
+                "backout run retry",
+                "--strategy database-migration",
+                "By its digest",
+                "--strategy immediate",
+                "the manifest last, then the edge",
+                "--strategy frontend",
+                "--break-glass",
+                "backout validate",
+            ],
+        ),
         ("disk-full", &["df -hP", "system df", "backup list", "backup prune --dry-run"]),
     ] {
         let text = of(id);
@@ -259,6 +273,7 @@ fn each_page_looks_at_what_its_row_names() {
     };
     for (row, words) in [
         ("P-31", ["docker info", "kubectl auth can-i", "docker.sock", "DATABASE_URL"].as_slice()),
+        ("P-33", &["current_user", "has_database_privilege", "backout plan", "backout doctor"]),
         ("P-34", &["manifest.json", "app.js", "style.css", "backout plan"]),
         ("P-43", &["systemctl list-units", "backout db activity", "backout validate"]),
         ("P-51", &["manifest.json", "curl -sSI", "backout plan", "backout doctor"]),

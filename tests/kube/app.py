@@ -1,5 +1,5 @@
 # What the pods of the tests run: a colour that says who it is, with faults by environment.
-import json, os, signal, sys, time
+import json, os, signal, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COLOR, VERSION = os.environ["APP_COLOR"], os.environ["APP_VERSION"]
@@ -18,11 +18,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(500 if bad else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if leaving.is_set():
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
 
 class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+# Requests still come until every node knows that this pod is no endpoint any more.
+leaving = threading.Event()
+def leave(*_):
+    leaving.set()
+    threading.Timer(3, os._exit, (0,)).start()
+
+signal.signal(signal.SIGTERM, leave)
 Server(("", 8080), Handler).serve_forever()

@@ -185,7 +185,7 @@ impl Site {
                 "template": {
                     "metadata": {"labels": labels},
                     "spec": {
-                        "terminationGracePeriodSeconds": 2,
+                        "terminationGracePeriodSeconds": 5,
                         "containers": [{
                             "name": "web", "image": "python:3.11-slim", "imagePullPolicy": "Never",
                             "command": ["python3", "/app/app.py"], "env": env,

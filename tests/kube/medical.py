@@ -1,5 +1,5 @@
 # Stand-ins of Medical_KG: what they hold is in memory and asked for at /said and /state.
-import json, os
+import json, os, signal, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BACKEND = os.environ.get("PDF_PROCESSING_BACKEND", "")
@@ -14,6 +14,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if leaving.is_set():
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
     def do_GET(self):
@@ -31,4 +33,11 @@ class Handler(BaseHTTPRequestHandler):
         said.append({"path": self.path, "body": body})
         self.answer(200, "ok")
 
+# Requests still come until every node knows that this pod is no endpoint any more.
+leaving = threading.Event()
+def leave(*_):
+    leaving.set()
+    threading.Timer(3, os._exit, (0,)).start()
+
+signal.signal(signal.SIGTERM, leave)
 ThreadingHTTPServer(("", 8080), Handler).serve_forever()

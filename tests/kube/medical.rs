@@ -233,7 +233,7 @@ pub(super) async fn deployment(site: &Site, name: &str, replicas: u32, env: &[Va
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    "terminationGracePeriodSeconds": 1,
+                    "terminationGracePeriodSeconds": 5,
                     "containers": [{
                         "name": "app", "image": "python:3.11-slim", "imagePullPolicy": "Never",
                         "command": ["python3", "/app/app.py"], "env": env,

@@ -37,6 +37,7 @@ fn cx(site: &Site, dir: &std::path::Path, effect: &str) -> LookCx {
         redactor: Arc::default(),
         cluster: Some(Arc::new(site.kube.clone())),
         front: None,
+        vault: None,
         since: None,
     }
 }

@@ -38,6 +38,15 @@ rows! {
         by "`targets:`; `backout plan --service NAME`"
         in ["strategies::services_go_back_in_reverse_order_and_with_what_no_longer_works_with_them",
             "configs::the_documents_targets_are_how_services_go_back"];
+    row_P_10 "Check types, rules, logs kept first, alerts that grow louder"
+        by "`health_checks:`, `monitoring_rules:`, `notifications:`"
+        in ["demo::web_database_resource_and_own_checks_are_looked_at_side_by_side",
+            "src/model/notice/tests.rs::a_rule_that_has_to_act_again_is_told_louder_each_time_and_its_end_to_whoever_heard",
+            "rules::a_rule_rolls_back_with_the_logs_preserved_first_and_a_restart_doubles_nothing"];
+    row_P_11 "Verification afterwards, overrides by hand, who did what, how it stands"
+        by "`history`, `report incident`, `status`"
+        in ["audit::every_command_and_override_is_on_record_with_who_and_when",
+            "reports::real::a_real_run_leaves_documents_a_history_a_checklist_and_a_replay"];
     row_P_12 "Blue-green, and its options"
         by "`--strategy blue-green`"
         in ["strategies::a_switch_by_name_keeps_the_failed_version_and_goes_back_where_users_are_not_served_well",
@@ -46,6 +55,10 @@ rows! {
         by "`--strategy rolling`"
         in ["strategies::batches_go_one_after_the_other_and_an_unhealthy_one_halts_what_follows",
             "configs::the_documents_targets_are_how_services_go_back"];
+    row_P_14 "Database rollback with data preservation"
+        by "`rollback --level 2` with `backup: {location: s3://…}`"
+        in ["frontend::the_safety_backup_is_in_the_bucket_before_the_first_migration",
+            "postgres::migrations::rows_and_values_that_a_down_script_removes_come_back_with_the_up_script"];
     row_P_15 "Frontend rollback"
         by "`platform: {frontend: …}`, `rollback --quick`"
         in ["frontend::a_frontend_on_a_real_server_goes_back_though_the_engine_is_killed_amid_the_copies",
@@ -121,6 +134,11 @@ rows! {
         in ["guides::pages::each_page_looks_at_what_its_row_names",
             "guides::built_in_procedures_look_at_the_demo",
             "guides::row_s_79_p_74_a_step_is_run_journaled_and_never_called_good_unseen"];
+    row_P_33 "Guided: a database rollback fails, in short"
+        by "`backout guide run migration-rollback-fails`, `backout doctor`"
+        in ["guides::pages::each_page_looks_at_what_its_row_names",
+            "guides::built_in_procedures_look_at_the_demo",
+            "frontend::the_safety_backup_is_in_the_bucket_before_the_first_migration"];
     row_P_34 "Guided: the frontend does not go back, in short"
         by "`backout guide run frontend-rollback`"
         in ["guides::pages::each_page_looks_at_what_its_row_names",
@@ -147,6 +165,12 @@ rows! {
         by "`backout db state`, `backout db snapshot NAME`"
         in ["full::the_database_says_its_head_and_is_copied_by_a_name",
             "full::alembic_is_asked_by_its_command_and_its_own_ledger_says_whether_it_happened"];
+    row_P_42 "Guided: recovery by hand when the automatic rollback fails"
+        by "`backout guide run recovery-by-hand`, `rollback --strategy …`"
+        in ["guides::pages::the_pages_of_the_documents_are_there_and_none_does_what_the_hazards_forbid",
+            "guides::row_s_79_p_74_a_step_is_run_journaled_and_never_called_good_unseen",
+            "frontend::a_frontend_on_a_real_server_goes_back_though_the_engine_is_killed_amid_the_copies",
+            "strategies::batches_go_one_after_the_other_and_an_unhealthy_one_halts_what_follows"];
     row_P_43 "Guided: recovery of the system"
         by "`backout guide run system-recovery`"
         in ["guides::pages::each_page_looks_at_what_its_row_names",

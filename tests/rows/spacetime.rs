@@ -48,6 +48,10 @@ rows! {
         in ["demo::quick_is_level_1_confirmed_and_the_same_plan",
             "console::pictures::every_state_looks_as_it_did",
             "compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back"];
+    row_S_13 "Level 1, validated: two minutes at five seconds, and the service's own word"
+        by "Watch; `validate`"
+        in ["demo::the_two_minutes_after_level_1_are_24_looks_five_seconds_apart",
+            "compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back"];
     row_S_14 "The six criteria of level 1, measured"
         by "`rollback --level 1`; Validate"
         in ["compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back",
@@ -141,6 +145,10 @@ rows! {
     row_S_42 "Colleagues are told what was lost"
         by "`report internal`"
         in ["reports::after_level_3_people_are_told_what_may_be_lost"];
+    row_S_43 "Six safety checks before any change, each by itself"
+        by "`preflight [--level N]`; `plan --check`"
+        in ["preflight::each_of_the_six_fails_alone_and_blocks",
+            "preflight::a_dump_or_a_rewrite_in_the_database_blocks_what_touches_data"];
     row_S_44 "The safety backup: what it holds, where it is, who names it"
         by "`rollback --level 2`; `backup now --safety`"
         in ["full::a_bad_migration_is_backed_out_at_level_2_and_no_row_is_lost",

@@ -1,25 +1,36 @@
-//! Calls to a service with AWS's interface: signed, over connections that are kept, and its answers
-//! taken apart. The service may be anybody's.
+//! A service with AWS's interface, and how calls to it go over our own connections. Signing and the
+//! protocol of S3 are `object_store`'s.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::Method;
+use async_trait::async_trait;
+use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
-use hyper::header::HeaderName;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use hyper::{Method, Response};
+use object_store::ClientOptions;
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
+    HttpResponse, HttpService,
+};
 
 use crate::adapters::http::{Answer, Call, Line, Target, late};
 use crate::adapters::secret::Secret;
 use crate::adapters::tcp::Trace;
 use crate::adapters::{Error, Kind};
 use crate::clock::Clock;
-use crate::model::ids::Digest;
 use crate::text::{SafeText, fit};
-
-use super::sign::{Signed, authorization, in_query};
 
 /// Connections that are kept open.
 const KEPT: usize = 64;
+/// How long one call may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// The same for one that moves much: a copy on the server's side, or a part of a large object.
+const LONG: Duration = Duration::from_mins(5);
+/// From this on a body is much, in bytes.
+const MUCH: usize = 1024 * 1024;
 
 /// Who makes the calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,87 +43,126 @@ pub struct AwsKeys {
     pub session: Option<Secret>,
 }
 
-/// A service.
-pub struct Aws {
+impl AwsKeys {
+    fn credential(&self) -> AwsCredential {
+        AwsCredential {
+            key_id: self.id.clone(),
+            secret_key: self.secret.reveal().to_owned(),
+            token: self.session.as_ref().map(|token| token.reveal().to_owned()),
+        }
+    }
+}
+
+/// A service. Cheap to clone: clones share its connections.
+#[derive(Clone)]
+pub struct Aws(Arc<Service>);
+
+struct Service {
     target: Target,
     region: String,
-    service: &'static str,
     keys: Option<AwsKeys>,
     clock: Clock,
     idle: Mutex<Vec<Line>>,
 }
 
-/// What is asked of it.
-pub(super) struct Asked<'a> {
-    pub(super) method: Method,
-    /// Encoded.
-    pub(super) path: &'a str,
-    /// Not encoded, in order of the names.
-    pub(super) query: &'a [(&'a str, &'a str)],
-    /// Beside those of the signature; names in lower case.
-    pub(super) headers: &'a [(&'a str, String)],
-    pub(super) body: Bytes,
-    pub(super) limit: Duration,
-}
-
-impl<'a> Asked<'a> {
-    /// A call without query, headers and body.
-    pub(super) fn plain(method: Method, path: &'a str, limit: Duration) -> Self {
-        Self { method, path, query: &[], headers: &[], body: Bytes::new(), limit }
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Aws").field(&self.0.target).finish()
     }
 }
 
 impl Aws {
     /// The service at `target`; nothing is asked yet. Without keys calls are not signed.
-    pub fn new(
-        target: Target,
-        (region, service): (&str, &'static str),
-        keys: Option<AwsKeys>,
-        clock: Clock,
-    ) -> Self {
-        let idle = Mutex::default();
-        Self { target, region: region.to_owned(), service, keys, clock, idle }
+    pub fn new(target: Target, region: &str, keys: Option<AwsKeys>, clock: Clock) -> Self {
+        let (region, idle) = (region.to_owned(), Mutex::default());
+        Self(Arc::new(Service { target, region, keys, clock, idle }))
     }
 
     /// `host:port`.
     pub(super) fn host(&self) -> String {
-        self.target.place()
+        self.0.target.place()
     }
 
-    /// Asks, and gives the answer whatever it says, with at most `most` bytes of it.
-    pub(super) async fn ask(&self, asked: &Asked<'_>, most: usize) -> Result<Answer, Error> {
-        let query: Vec<String> = asked
-            .query
-            .iter()
-            .map(|(name, value)| format!("{}={}", in_query(name), in_query(value)))
-            .collect();
-        let query = query.join("&");
-        let mark = if query.is_empty() { "" } else { "?" };
-        let target = self.target.at(&format!("{}{mark}{query}", asked.path));
-        let call = Call {
-            method: asked.method.clone(),
-            headers: self.headers(asked, &query)?,
-            body: asked.body.clone(),
-        };
-        let mut trace = Trace::default();
-        let work = self.exchange(&target, &call, most, &mut trace);
-        match self.clock.timeout(asked.limit, work).await {
-            Ok(ended) => ended,
-            Err(_) => Err(late(&target, &trace, asked.limit)),
+    /// `https://host:port`.
+    pub(super) fn endpoint(&self) -> String {
+        self.0.target.origin()
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    pub(super) fn keys(&self) -> Option<&AwsKeys> {
+        self.0.keys.as_ref()
+    }
+
+    /// Sends XML to an API of `service`, signed, and gives its answer where that is good.
+    pub(super) async fn order(
+        &self,
+        what: &str,
+        (service, method, path): (&str, Method, &str),
+        body: String,
+    ) -> Result<Vec<u8>, Error> {
+        let wrong =
+            |e: &dyn std::fmt::Display| Error::new(Kind::Local, format!("could not {what}: {e}"));
+        let mut request = HttpRequest::new(HttpRequestBody::from(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = format!("{}{path}", self.endpoint()).parse().map_err(|e| wrong(&e))?;
+        let xml = hyper::header::HeaderValue::from_static("application/xml");
+        request.headers_mut().insert(CONTENT_TYPE, xml);
+        if let Some(keys) = self.keys() {
+            let credential = keys.credential();
+            let signs = AwsAuthorizer::new(&credential, service, &self.0.region);
+            signs.try_authorize(&mut request, None).map_err(|e| wrong(&e))?;
+        }
+        let answer = self.exchange(request).await.map_err(|error| {
+            Error::new(error.kind, format!("could not {what}: {}", error.message))
+        })?;
+        match answer.status {
+            200..=299 => Ok(answer.body),
+            status => {
+                let said = said(&String::from_utf8_lossy(&answer.body));
+                let kind = if matches!(status, 401 | 403) { Kind::Denied } else { Kind::Rejected };
+                let host = self.host();
+                Err(Error::new(kind, format!("could not {what}: {host} answers {status} {said}")))
+            }
         }
     }
 
+    async fn exchange(&self, request: HttpRequest) -> Result<Answer, Error> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|e| Error::new(Kind::Local, e.to_string()))?;
+        let body = body.to_bytes();
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let target = self.0.target.at(path);
+        let much = head.headers.contains_key("x-amz-copy-source") || body.len() >= MUCH;
+        let limit = if much { LONG } else { LIMIT };
+        // Those are the connection's own to say.
+        let ours = |name: &HeaderName| [HOST, CONTENT_LENGTH, USER_AGENT].contains(name);
+        let mut headers = Vec::new();
+        for (name, value) in head.headers.iter().filter(|(name, _)| !ours(name)) {
+            let value = value.to_str().map_err(|e| Error::new(Kind::Local, e.to_string()))?;
+            headers.push((name.clone(), Secret::new(value.to_owned())));
+        }
+        let call = Call { method: head.method, headers, body };
+        let mut trace = Trace::default();
+        let ended = self.0.clock.timeout(limit, self.0.over(&target, &call, &mut trace)).await;
+        let answer = ended.unwrap_or_else(|_| Err(late(&target, &trace, limit)))?;
+        if !answer.whole {
+            let (place, most) = (target.place(), super::MOST);
+            let message = format!("could not read from {place}: more than {most} bytes");
+            return Err(Error::new(Kind::Rejected, message));
+        }
+        Ok(answer)
+    }
+}
+
+impl Service {
     /// Over a kept connection where there is one; the other side may have closed that meanwhile,
     /// and then a new one is tried: every call of ours can be repeated.
-    async fn exchange(
-        &self,
-        target: &Target,
-        call: &Call,
-        most: usize,
-        trace: &mut Trace,
-    ) -> Result<Answer, Error> {
+    async fn over(&self, target: &Target, call: &Call, trace: &mut Trace) -> Result<Answer, Error> {
         if let Some(mut line) = self.kept() {
-            match line.ask_for(target, call, most, trace).await {
+            match line.ask_for(target, call, super::MOST, trace).await {
                 Err(error) if error.kind == Kind::Reset => {}
                 ended => {
                     self.keep(line);
@@ -121,7 +171,7 @@ impl Aws {
             }
         }
         let mut line = Line::open(target, trace).await?;
-        let answer = line.ask_for(target, call, most, trace).await?;
+        let answer = line.ask_for(target, call, super::MOST, trace).await?;
         self.keep(line);
         Ok(answer)
     }
@@ -137,92 +187,46 @@ impl Aws {
             idle.push(line);
         }
     }
+}
 
-    fn headers(&self, asked: &Asked<'_>, query: &str) -> Result<Vec<(HeaderName, Secret)>, Error> {
-        let mut headers: Vec<(String, String)> =
-            asked.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        if let Some(keys) = &self.keys {
-            let now = self.clock.now();
-            let body = Digest::of(&asked.body).0;
-            headers.extend([
-                ("host".to_owned(), self.target.authority().to_owned()),
-                ("x-amz-content-sha256".to_owned(), body.clone()),
-                ("x-amz-date".to_owned(), now.format("%Y%m%dT%H%M%SZ").to_string()),
-            ]);
-            if let Some(session) = &keys.session {
-                headers.push(("x-amz-security-token".to_owned(), session.reveal().to_owned()));
-            }
-            headers.sort();
-            let (method, path) = (asked.method.as_str(), asked.path);
-            let signed = Signed { method, path, query, headers: &headers, body: &body };
-            let who = (keys.id.as_str(), keys.secret.reveal());
-            let value = authorization(who, (&self.region, self.service), now, &signed);
-            headers.retain(|(name, _)| name != "host");
-            headers.push(("authorization".to_owned(), value));
-        }
-        let named = headers.into_iter().map(|(name, value)| {
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|e| Error::new(Kind::Local, format!("could not name a header: {e}")))?;
-            Ok((name, Secret::new(value)))
-        });
-        named.collect()
-    }
-
-    /// Asks, and fails where the answer is no, saying what could not be done. One that was cut at
-    /// `most` bytes is an error too.
-    pub(super) async fn must(
-        &self,
-        what: &str,
-        asked: &Asked<'_>,
-        most: usize,
-    ) -> Result<Vec<u8>, Error> {
-        let answer = self.ask(asked, most).await.map_err(|error| {
-            Error::new(error.kind, format!("could not {what}: {}", error.message))
+#[async_trait]
+impl HttpService for Aws {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let answer = self.exchange(request).await.map_err(|error| {
+            let kind = match error.kind {
+                Kind::Refused => HttpErrorKind::Connect,
+                Kind::Reset => HttpErrorKind::Interrupted,
+                // Whoever waits has waited long enough.
+                _ => HttpErrorKind::Unknown,
+            };
+            HttpError::new(kind, error)
         })?;
-        // An error may come after the status has been sent (a long copy).
-        let fine = (200..300).contains(&answer.status) && !holds_error(&answer.body);
-        if fine && answer.whole {
-            return Ok(answer.body);
-        }
-        let text = String::from_utf8_lossy(&answer.body);
-        let code = inner(&text, "Code").unwrap_or_default();
-        let kind = match answer.status {
-            401 | 403 => Kind::Denied,
-            // That there is no such bucket says nothing of the object.
-            404 if code != "NoSuchBucket" => Kind::NotFound,
-            _ => Kind::Rejected,
-        };
-        let message = inner(&text, "Message").unwrap_or_default();
-        let said = fit(SafeText::new(&format!("{code} {message}")).as_str(), 160);
-        let why = if fine && !answer.whole {
-            format!("it answers more than {most} bytes")
-        } else {
-            format!("{} answers {} {said}", self.host(), answer.status)
-        };
-        Err(Error::new(kind, format!("could not {what}: {why}")))
+        let mut response = Response::new(Bytes::from(answer.body).into());
+        *response.status_mut() = hyper::StatusCode::from_u16(answer.status)
+            .map_err(|e| HttpError::new(HttpErrorKind::Decode, e))?;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
     }
 }
 
-/// Whether an XML answer is an error, whatever its status says.
-fn holds_error(body: &[u8]) -> bool {
-    let head = String::from_utf8_lossy(body.get(..200).unwrap_or(body)).into_owned();
-    (head.starts_with("<?xml") || head.starts_with("<Error>")) && head.contains("<Error>")
-}
-
-/// What stands between `<tag>` and `</tag>` the first time, with its entities replaced.
-pub(super) fn inner(xml: &str, tag: &str) -> Option<String> {
-    let (_, rest) = xml.split_once(&format!("<{tag}>"))?;
-    let (text, _) = rest.split_once(&format!("</{tag}>"))?;
-    let plain = [("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&apos;", "'"), ("&#34;", "\"")];
-    let mut text = text.to_owned();
-    for (entity, plain) in plain {
-        text = text.replace(entity, plain);
+impl HttpConnector for Aws {
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
     }
-    Some(text.replace("&amp;", "&"))
 }
 
-/// The insides of each `<tag>…</tag>`.
-pub(super) fn each<'a>(xml: &'a str, tag: &str) -> Vec<&'a str> {
-    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-    xml.split(open.as_str()).skip(1).filter_map(|part| Some(part.split_once(&close)?.0)).collect()
+/// What an error in XML says: `AccessDenied Access Denied`.
+pub(super) fn said(text: &str) -> String {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Refusal {
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let words = text
+        .find("<Error>")
+        .and_then(|at| quick_xml::de::from_str::<Refusal>(text.get(at..)?).ok())
+        .map_or_else(|| text.to_owned(), |said| format!("{} {}", said.code, said.message));
+    fit(SafeText::new(&words).as_str(), 160)
 }

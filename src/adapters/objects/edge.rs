@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::adapters::http::{Answer, Call, Target, once, once_for};
@@ -13,19 +14,17 @@ use crate::adapters::secret::Secret;
 use crate::adapters::{Error, Kind};
 use crate::clock::Clock;
 
-use super::aws::{Asked, Aws, inner};
+use super::aws::Aws;
 
 /// How long one call may take.
 const LIMIT: Duration = Duration::from_secs(15);
-/// The most of an answer.
-const SAID: usize = 256 * 1024;
 
 /// A cache.
 pub enum Edge {
     /// A distribution of `CloudFront`.
     CloudFront(CloudFront),
     /// Anything that takes a call.
-    Purge(Purge),
+    Purge(Box<Purge>),
 }
 
 /// A distribution of `CloudFront`.
@@ -109,36 +108,65 @@ impl CloudFront {
 
     async fn invalidate(&self, paths: &[String], effect: &str) -> Result<String, Error> {
         let what = format!("invalidate {} at CloudFront {}", paths.join(" "), self.distribution);
-        let items: Vec<String> =
-            paths.iter().map(|path| format!("<Path>{}</Path>", escaped(path))).collect();
-        let items = items.concat();
-        let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><InvalidationBatch \
-             xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\"><Paths><Quantity>{}\
-             </Quantity><Items>{items}</Items></Paths><CallerReference>{}</CallerReference>\
-             </InvalidationBatch>",
-            paths.len(),
-            escaped(effect)
-        );
-        let (path, headers) = (self.path(), [("content-type", "application/xml".to_owned())]);
-        let plain = Asked::plain(Method::POST, &path, LIMIT);
-        let asked = Asked { headers: &headers, body: Bytes::from(body), ..plain };
-        let said = self.aws.must(&what, &asked, SAID).await?;
-        inner(&String::from_utf8_lossy(&said), "Id").ok_or_else(|| {
-            Error::new(Kind::Reset, format!("could not {what}: its answer names no invalidation"))
-        })
+        let batch = InvalidationBatch {
+            xmlns: "http://cloudfront.amazonaws.com/doc/2020-05-31/",
+            paths: Paths { quantity: paths.len(), items: Items { path: paths } },
+            caller_reference: effect,
+        };
+        let body = quick_xml::se::to_string(&batch)
+            .map_err(|e| Error::new(Kind::Local, format!("could not {what}: {e}")))?;
+        Ok(self.order(&what, (Method::POST, &self.path()), body).await?.id)
     }
 
     async fn status(&self, name: &str) -> Result<String, Error> {
         let what = format!("ask for invalidation {name} at CloudFront {}", self.distribution);
         let path = format!("{}/{name}", self.path());
-        let said = self.aws.must(&what, &Asked::plain(Method::GET, &path, LIMIT), SAID).await?;
-        Ok(inner(&String::from_utf8_lossy(&said), "Status").unwrap_or_default())
+        Ok(self.order(&what, (Method::GET, &path), String::new()).await?.status)
+    }
+
+    async fn order(
+        &self,
+        what: &str,
+        (method, path): (Method, &str),
+        body: String,
+    ) -> Result<Invalidation, Error> {
+        let said = self.aws.order(what, ("cloudfront", method, path), body).await?;
+        quick_xml::de::from_str(&String::from_utf8_lossy(&said)).map_err(|e| {
+            let message = format!("could not {what}: its answer names no invalidation: {e}");
+            Error::new(Kind::Reset, message)
+        })
     }
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// What `CloudFront` is asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct InvalidationBatch<'a> {
+    #[serde(rename = "@xmlns")]
+    xmlns: &'a str,
+    paths: Paths<'a>,
+    caller_reference: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Paths<'a> {
+    quantity: usize,
+    items: Items<'a>,
+}
+
+#[derive(Serialize)]
+struct Items<'a> {
+    #[serde(rename = "Path")]
+    path: &'a [String],
+}
+
+/// What it says of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Invalidation {
+    id: String,
+    status: String,
 }
 
 impl Purge {

@@ -77,12 +77,21 @@ impl Folder {
 
     /// Puts bytes under a key in one piece.
     fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.put_by(key, |part| fs::write(part, bytes))
+    }
+
+    /// Puts what `fill` writes into the file that it is given under a key in one piece.
+    fn put_by(
+        &self,
+        key: &str,
+        fill: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
         let path = self.file(key)?;
         let part = self.file(&format!("{key}{PART}"))?;
         let parent = path.parent().map_or_else(|| self.dir.clone(), Path::to_owned);
         let put = || {
             fs::create_dir_all(&parent)?;
-            fs::write(&part, bytes)?;
+            fill(&part)?;
             fs::File::open(&part)?.sync_all()?;
             fs::rename(&part, &path)
         };
@@ -149,6 +158,11 @@ impl Objects for Folder {
     async fn write(&self, key: &str, body: Vec<u8>) -> Result<(), Error> {
         let key = key.to_owned();
         self.beside(move |own| own.put(&key, &body)).await
+    }
+
+    async fn upload(&self, key: &str, file: &Path) -> Result<(), Error> {
+        let (file, key) = (file.to_owned(), key.to_owned());
+        self.beside(move |own| own.put_by(&key, |part| fs::copy(&file, part).map(drop))).await
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {

@@ -22,7 +22,7 @@ use super::facts::Table;
 use super::tools::PgTools;
 use super::{
     PostgresPlace, by_hand, dump, facts, fitting, identifier, ledgers, one_transaction, only,
-    problems, read_only, swap, translate,
+    operations, problems, read_only, swap, translate,
 };
 
 mod sessions;
@@ -113,6 +113,16 @@ impl Database for PostgresDatabase {
 
     async fn activity(&self) -> Result<Option<Activity>, Error> {
         self.now().await.map(Some)
+    }
+
+    async fn operations(&self) -> Result<Vec<SafeText>, Error> {
+        self.looked("look into", LOOK, async {
+            let mut connection = self.reading().await?;
+            let found = operations::read(&mut connection).await;
+            connection.close().await.ok();
+            found.map_err(|e| translate("look into", &self.thing(), &e))
+        })
+        .await
     }
 
     async fn ledger(&self) -> Result<Vec<Applied>, Error> {

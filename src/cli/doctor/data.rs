@@ -16,7 +16,23 @@ pub(super) async fn all(world: &World, config: &Config, engine: Option<&DockerHo
     lines.extend(database_tools(world, config, engine).await);
     lines.extend(redis(world, config).await);
     lines.extend(volume(config, engine).await);
+    lines.extend(vault(world, config).await);
     lines
+}
+
+/// The place for copies of backups: a small object is written, read and taken away again (P-33).
+async fn vault(world: &World, config: &Config) -> Option<Line> {
+    let (name, place) = ("copies of backups", config.backup.location.as_ref()?.words());
+    let help = "look at backup.location, and at the keys, region and endpoint in the environment";
+    let Some(vault) = stack::vault(config, &world.clock) else {
+        return Some(Line::missing(2, name, &format!("{place} cannot be asked"), help));
+    };
+    let asked = world.clock.timeout(LIMIT, vault.tried(&std::process::id().to_string())).await;
+    let said = asked.unwrap_or_else(|_| Err(Error::timed_out(format!("write to {place}"), LIMIT)));
+    Some(match said {
+        Ok(()) => Line::well(2, name, &format!("{place} takes, gives and forgets an object")),
+        Err(error) => Line::missing(2, name, &error.message, help),
+    })
 }
 
 async fn database(world: &World, config: &Config) -> Line {

@@ -20,7 +20,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(20);
 /// What they may say.
 const SAID: u64 = 64 * 1024;
 
-pub(super) async fn all(world: &World, config: &Config) -> Vec<Line> {
+pub(in crate::cli) async fn all(world: &World, config: &Config) -> Vec<Line> {
     let mut lines = Vec::new();
     let engine = match &config.platform {
         Platform::Compose(project) => compose(world, (config, project), &mut lines).await,

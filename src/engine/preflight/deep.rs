@@ -52,6 +52,7 @@ pub async fn deep(
     ));
     lines.extend(tool(stack, facts).await);
     lines.push(database(stack).await);
+    lines.push(super::operations(stack.database.as_deref(), facts, clock).await);
     lines.extend(redis(stack).await);
     if facts.level == Level::Full {
         lines.push(scripts(about));

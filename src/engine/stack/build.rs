@@ -31,7 +31,7 @@ use super::Stack;
 
 mod site;
 
-pub use site::front;
+pub use site::{front, vault};
 
 impl Stack {
     /// The stack of a configuration, or nothing when it only looks.
@@ -60,6 +60,7 @@ impl Stack {
             cluster: cluster(config, clock).map(|kube| Arc::new(kube) as Arc<dyn Cluster>),
             cache: cache(config, clock),
             front,
+            vault: vault(config, clock),
             redactor: Arc::new(config.redactor()),
         })
     }

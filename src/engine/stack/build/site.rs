@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapters::http::Target;
 use crate::adapters::objects::{
-    Aws, CloudFront, Edge, Folder, Front, Mobile, Objects, Purge, S3, Site,
+    Aws, AwsKeys, CloudFront, Edge, Folder, Front, Mobile, Objects, Purge, S3, Site, Vault,
 };
 use crate::clock::Clock;
 use crate::config::{Config, FrontendSite, Platform, Store};
@@ -15,15 +15,7 @@ const CLOUDFRONT: (&str, &str) = ("https://cloudfront.amazonaws.com", "us-east-1
 /// The site, where the platform is one. Nothing is asked yet.
 pub fn front(config: &Config, clock: &Clock) -> Option<Arc<Front>> {
     let Platform::Frontend(at) = &config.platform else { return None };
-    let objects: Arc<dyn Objects> = match &at.store {
-        Store::Folder(dir) => Arc::new(Folder::new(dir.clone())),
-        Store::S3(bucket) => {
-            let target = Target::parse(&bucket.endpoint).ok()?;
-            let place = (bucket.region.as_str(), "s3");
-            let aws = Aws::new(target, place, at.keys.clone(), clock.clone());
-            Arc::new(S3::new(aws, &bucket.name))
-        }
-    };
+    let objects = objects(&at.store, at.keys.as_ref(), clock)?;
     let mobile = match &at.mobile {
         Some(mobile) => {
             Some(Mobile { url: Target::parse(&mobile.url).ok()?, token: mobile.token.clone() })
@@ -34,13 +26,30 @@ pub fn front(config: &Config, clock: &Clock) -> Option<Arc<Front>> {
     Some(Arc::new(Front { site, edges: edges(at, clock)?, mobile }))
 }
 
+fn objects(store: &Store, keys: Option<&AwsKeys>, clock: &Clock) -> Option<Arc<dyn Objects>> {
+    Some(match store {
+        Store::Folder(dir) => Arc::new(Folder::new(dir.clone())),
+        Store::S3(bucket) => {
+            let target = Target::parse(&bucket.endpoint).ok()?;
+            let aws = Aws::new(target, &bucket.region, keys.cloned(), clock.clone());
+            Arc::new(S3::new(aws, &bucket.name).ok()?)
+        }
+    })
+}
+
+/// Where copies of backups go, where that is configured. Nothing is asked yet.
+pub fn vault(config: &Config, clock: &Clock) -> Option<Arc<Vault>> {
+    let at = config.backup.location.as_ref()?;
+    let objects = objects(&at.store, at.keys.as_ref(), clock)?;
+    Some(Arc::new(Vault::new(objects, &at.prefix)))
+}
+
 fn edges(at: &FrontendSite, clock: &Clock) -> Option<Vec<Edge>> {
     let mut edges = Vec::new();
     for distribution in &at.cloudfront {
         let endpoint = at.cloudfront_endpoint.as_deref().unwrap_or(CLOUDFRONT.0);
         let target = Target::parse(endpoint).ok()?;
-        let place = (CLOUDFRONT.1, "cloudfront");
-        let aws = Aws::new(target, place, at.keys.clone(), clock.clone());
+        let aws = Aws::new(target, CLOUDFRONT.1, at.keys.clone(), clock.clone());
         edges.push(Edge::CloudFront(CloudFront { aws, distribution: distribution.clone() }));
     }
     for purge in &at.purge {
@@ -50,7 +59,7 @@ fn edges(at: &FrontendSite, clock: &Clock) -> Option<Vec<Edge>> {
         };
         let url = Target::parse(&purge.url).ok()?;
         let (token, clock) = (purge.token.clone(), clock.clone());
-        edges.push(Edge::Purge(Purge { url, status_url, token, clock }));
+        edges.push(Edge::Purge(Box::new(Purge { url, status_url, token, clock })));
     }
     Some(edges)
 }
