@@ -22,7 +22,7 @@ use super::facts::Table;
 use super::tools::PgTools;
 use super::{
     PostgresPlace, by_hand, dump, facts, fitting, identifier, ledgers, one_transaction, only,
-    operations, problems, read_only, swap, translate,
+    problems, read_only, swap, translate,
 };
 
 mod sessions;
@@ -116,13 +116,7 @@ impl Database for PostgresDatabase {
     }
 
     async fn operations(&self) -> Result<Vec<SafeText>, Error> {
-        self.looked("look into", LOOK, async {
-            let mut connection = self.reading().await?;
-            let found = operations::read(&mut connection).await;
-            connection.close().await.ok();
-            found.map_err(|e| translate("look into", &self.thing(), &e))
-        })
-        .await
+        self.looked("look into", LOOK, self.ongoing()).await
     }
 
     async fn ledger(&self) -> Result<Vec<Applied>, Error> {

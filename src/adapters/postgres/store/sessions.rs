@@ -11,7 +11,7 @@ use crate::adapters::{Error, Kind};
 use crate::text::SafeText;
 
 use super::super::facts::{self, Table};
-use super::super::{connect, one_transaction, restore, translate};
+use super::super::{connect, one_transaction, operations, restore, translate};
 use super::PostgresDatabase;
 
 /// How often it is looked whether another session has come, and how long after the last look.
@@ -28,6 +28,14 @@ impl PostgresDatabase {
     pub(in super::super) fn with_sessions_called(&self, effect: &str) -> Self {
         let (place, tools) = (self.place.called(effect), self.tools.called(effect));
         Self { place, tools, ..self.clone() }
+    }
+
+    /// What goes on in it that changing it would run into.
+    pub(super) async fn ongoing(&self) -> Result<Vec<SafeText>, Error> {
+        let mut connection = self.reading().await?;
+        let found = operations::read(&mut connection).await;
+        connection.close().await.ok();
+        found.map_err(|e| translate("look into", &self.thing(), &e))
     }
 
     /// Ends every session of this name: by its process and its start, because a process number alone
