@@ -33,6 +33,10 @@ fn files(bundle: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_rollback_leaves_two_bundles_that_verify_and_hold_what_was_logged_before() {
     let stack = Stack::up(Some("errors:0.3"));
+    let text = std::fs::read_to_string(stack.config()).unwrap();
+    let laid_out = stack.dir().join("preserved-logs");
+    let text = format!("{text}\nlog_files: {{preserved: {}}}\n", laid_out.display());
+    std::fs::write(stack.config(), text).unwrap();
     let mut log =
         std::fs::File::options().append(true).open(stack.dir().join("green/app.log")).unwrap();
     writeln!(log, "the last line before, password=hunter2hunter2").unwrap();
@@ -80,6 +84,19 @@ fn a_rollback_leaves_two_bundles_that_verify_and_hold_what_was_logged_before() {
         serde_json::from_slice(&files(Path::new(ended.path.as_str()))["MANIFEST.json"]).unwrap();
     assert_eq!(manifest["previous"]["sha256"], before.sha256.0);
     assert_eq!(manifest["incident"], "INC-0001");
+    // P-41: the same as files in the folder of the deployment, each with its hash.
+    for card in [&before, &ended] {
+        let path = Path::new(card.path.as_str());
+        let name = path.file_name().unwrap().to_string_lossy().replace(".tar.zst", "");
+        let folder = laid_out.join("ci_4711").join(name);
+        let mut sums = std::process::Command::new("sha256sum");
+        let sums =
+            sums.args(["--quiet", "-c", "SHA256SUMS"]).current_dir(&folder).output().unwrap();
+        assert!(sums.status.success(), "{}: {sums:?}", folder.display());
+        for (name, bytes) in files(path) {
+            assert_eq!(std::fs::read(folder.join(&name)).unwrap(), bytes, "{name}");
+        }
+    }
     let status = stack.run(&["status"]);
     assert!(status.out.contains("Kept: bundle incident-0001-"), "{status:?}");
     let status = stack.run(&["status", "--json"]).json();

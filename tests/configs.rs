@@ -770,3 +770,58 @@ fn a_template_of_ones_own_names_only_what_can_be_filled_in() {
     let config = written.load().unwrap();
     assert_eq!(config.templates["internal"], "{incident} is {severity}\n");
 }
+
+/// P-19: a database or a Redis that is there without its address is where the documents' variable
+/// says.
+#[test]
+fn an_address_that_is_not_written_is_that_of_the_documents_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("backout.yaml");
+    let text = "environment: x\nhealth_checks: [{check_id: a, check_type: tcp, endpoint_url: \
+                'tcp://127.0.0.1:9', interval: 10s, timeout: 5s}]\ndatabase: {postgres: {}}\nredis: {}\n";
+    fs::write(&file, text).unwrap();
+    let urls = [
+        ("HOME", "/srv/dana"),
+        ("DATABASE_URL", "postgresql://app:geheim-4711@db.example.org:5433/app"),
+        ("REDIS_URL", "redis://:geheim-4712@cache.example.org:6380/2"),
+    ];
+    let config = load(&file, &Environment::of(urls)).unwrap();
+    let Some(backout::config::Database::Postgres { url, .. }) = &config.database else {
+        panic!("{:?}", config.database)
+    };
+    assert!(url.reveal().ends_with("@db.example.org:5433/app"), "{url:?}");
+    let server = &config.redis.as_ref().unwrap().server;
+    assert_eq!(
+        (server.host.as_str(), server.port, server.database),
+        ("cache.example.org", 6380, 2)
+    );
+    assert!(
+        config.notes.iter().any(|note| note == "database.postgres.url comes from DATABASE_URL")
+    );
+    assert!(!render(&config).contains("geheim"), "{}", render(&config));
+    let wrong = load(&file, &Environment::of([("HOME", "/srv/dana")])).unwrap_err();
+    let words = words(&wrong);
+    assert!(words.contains("url is missing, and DATABASE_URL is not set"), "{words}");
+    assert!(words.contains("url is missing, and REDIS_URL is not set"), "{words}");
+}
+
+/// P-41: the documents' places by one word.
+#[test]
+fn the_log_files_of_the_documents_by_one_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("backout.yaml");
+    let text = "environment: x\nlog_files: documents\nhealth_checks: [{check_id: a, check_type: tcp, \
+                endpoint_url: 'tcp://127.0.0.1:9', interval: 10s, timeout: 5s}]\n";
+    fs::write(&file, text).unwrap();
+    let files = load(&file, &environment()).unwrap().log_files;
+    let named = [
+        (files.health_monitor, "/var/log/pratiko-rollback/health_monitor.log"),
+        (files.rollback_execution, "/var/log/pratiko-rollback/rollback_execution.log"),
+        (files.system, "/var/log/pratiko-rollback/system.log"),
+        (files.integration, "/var/log/pratiko-integration.log"),
+        (files.preserved, "/var/log/pratiko-rollback-logs"),
+    ];
+    for (path, expected) in named {
+        assert_eq!(path.as_deref(), Some(Path::new(expected)));
+    }
+}

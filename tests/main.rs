@@ -8,6 +8,7 @@
 )]
 
 mod analyze;
+mod assess;
 mod audit;
 mod breach;
 mod bundle;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::tools::{Running, look, tool};
 
-fn start() -> Option<Running> {
+pub(crate) fn start() -> Option<Running> {
     let program = tool("redis", "redis-server")?;
     Some(Running::start(&program, |dir, port| {
         let options = [("--port", port.to_string()), ("--dir", dir.display().to_string())];

@@ -98,6 +98,47 @@ const ACTS: &str = r#"
     priority: 3
 "#;
 
+/// S-06: the five minutes of HIGH, whole.
+#[test]
+fn high_has_five_minutes_and_then_it_is_on_record_and_the_rule_acts() {
+    let rule = ACTS.split("  - rule_id: told").next().unwrap();
+    let rule = rule.replace("    wait_for_clock: false\n", "");
+    let stack = with_rules(
+        "errors:0.3",
+        &rule.replace("get_failure_count('app', 5) >= 3", "error_rate('*', 5) > 0.1"),
+    );
+    let _monitor = Monitor::start(&stack, &[]);
+    stack.wait("it is HIGH", Duration::from_mins(1), || {
+        let assessment = stack.situation().assessment;
+        assessment.is_some_and(|one| one.severity == backout::model::severity::Severity::High)
+    });
+    let status = stack.run(&["status"]);
+    assert!(status.out.contains("Severity HIGH, time for a fix 4:"), "{status:?}");
+    stack.wait("the rollback ends", Duration::from_mins(6), || {
+        stack.situation().history.iter().any(|past| past.ended.outcome == Outcome::Done)
+    });
+    let entries = entries(&stack);
+    let at = |is: &dyn Fn(&Event) -> bool| {
+        let found =
+            entries.iter().find(|entry| matches!(&entry.body, Body::Event(event) if is(event)));
+        found.unwrap().at
+    };
+    let high = at(&|event| {
+        matches!(event, Event::Assessed { assessment } if assessment.deadline.is_some()
+            && assessment.severity == backout::model::severity::Severity::High)
+    });
+    let over = at(&|event| matches!(event, Event::SeverityDeadline));
+    let began = at(&|event| matches!(event, Event::RunStarted { .. }));
+    let five = chrono::Duration::minutes(5);
+    let late = over - high - five;
+    assert!((0..30).contains(&late.num_seconds()), "{late}");
+    assert!(began - high >= five, "it began {} after HIGH", began - high);
+    let timeline = stack.situation().timeline;
+    let said =
+        timeline.iter().any(|one| one.text.as_str().contains("the time for a forward fix is over"));
+    assert!(said, "{timeline:?}");
+}
+
 #[test]
 fn a_rule_rolls_back_with_the_logs_preserved_first_and_a_restart_doubles_nothing() {
     let stack = with_rules("errors:0.8", ACTS);

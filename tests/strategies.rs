@@ -266,3 +266,104 @@ fn a_switch_by_name_keeps_the_failed_version_and_goes_back_where_users_are_not_s
     let said = stack.run(&["plan", "--strategy", "canary"]);
     assert!(said.code == 10 && said.err.contains("no canary has any of the traffic"), "{said:?}");
 }
+
+/// The shipped `config/pratiko.yaml` for this fleet, with the scripts that it names.
+fn pratiko(fleet: &Fleet) -> PathBuf {
+    let (stack, dir) = (&fleet.stack, &fleet.dir);
+    let home = dir.join("pratiko");
+    std::fs::create_dir_all(home.join("bin")).unwrap();
+    let execute: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    let scripts = [
+        (
+            "deploy-instance",
+            format!("echo \"$1 $2 $(date +%s%N)\" >> {0}/log; echo \"$2\" > {0}/$1", dir.display()),
+        ),
+        (
+            "deploy-frontend",
+            format!(
+                "echo \"web $1 $(date +%s%N)\" >> {0}/log; echo \"$1\" > {0}/web",
+                dir.display()
+            ),
+        ),
+    ];
+    for (name, text) in scripts {
+        let path = home.join("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(path, execute.clone()).unwrap();
+    }
+    let mut text = include_str!("../config/pratiko.yaml").to_owned();
+    let mut put = |from: &str, to: &str| {
+        assert!(text.contains(from), "no {from:?} in config/pratiko.yaml");
+        text = text.replace(from, to);
+    };
+    put("/opt/pratiko", home.to_str().unwrap());
+    put("/var/", &format!("{}/var/", home.display()));
+    put("batch_delay_seconds: 30", "batch_delay_seconds: 1");
+    put("health_check_interval: 10", "health_check_interval: 1");
+    put("monitoring_interval_seconds: 30", "monitoring_interval_seconds: 2");
+    for number in 1..=5 {
+        let one = format!("backend-{number}");
+        std::fs::write(dir.join(&one), "2.0.6").unwrap();
+        put(&format!("http://10.0.0.1{number}:8000/health"), &serve(dir, &one));
+    }
+    std::fs::write(dir.join("web"), "2.1.0").unwrap();
+    for place in
+        ["https://pratiko.ai/version", "https://pratiko.ai/health", "https://cdn.pratiko.ai/health"]
+    {
+        put(place, &serve(dir, "web"));
+    }
+    put("https://api.pratiko.ai/health", &serve(dir, "backend-1"));
+    text.push_str("rollback: {watch_window: 3s}\n");
+    let config = stack.dir().join("pratiko.yaml");
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+/// The shipped configuration through its main path: five instances of the backend, in batches of two,
+/// and the frontend that goes back with it. Only places and lengths of time are replaced.
+#[test]
+fn the_shipped_pratiko_configuration_rolls_back_in_batches() {
+    let fleet = Fleet::up();
+    let (stack, config) = (&fleet.stack, pratiko(&fleet));
+    let run = |arguments: &[&str]| {
+        stack.run(&[&["--config", config.to_str().unwrap()], arguments].concat())
+    };
+    let checked = run(&["config", "check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let service = ["--service", "backend", "--target", "2.0.5"];
+    let plan = run(&[&["--json", "plan"], &service[..]].concat());
+    let batches = [
+        "frontend: all instances to 2.0.5: web",
+        "backend: batch 1 of 3 to 2.0.5: backend-1, backend-2",
+        "backend: batch 2 of 3 to 2.0.5: backend-3, backend-4",
+        "backend: batch 3 of 3 to 2.0.5: backend-5",
+    ];
+    assert_eq!(titles(&plan.json()), batches);
+    // Nothing moves traffic there: levels are refused with the way that there is.
+    let level = run(&["plan", "--level", "1"]);
+    assert_eq!(level.code, 10, "{level:?}");
+    assert!(level.err.contains("backout rollback --service NAME"), "{level:?}");
+    // Where each says where it goes, level 1 is all of them, and a rule can start it.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let own = text.replacen("depends_on: [database]", "depends_on: [database]\n    to: 2.0.5", 1);
+    let own = own.replacen("depends_on: [backend]", "depends_on: [backend]\n    to: 2.0.5", 1);
+    std::fs::write(&config, own).unwrap();
+    assert_eq!(titles(&run(&["--json", "plan", "--level", "1"]).json()), batches);
+    std::fs::write(&config, text).unwrap();
+    let go = [&["rollback"], &service[..], &["--auto-confirm", "--reason", "errors"]].concat();
+    let said = run(&go);
+    // The units of systemd are what the machine has: without one they are unknown, and never good.
+    let unknown = "? all health checks passing: not known: nginx, postgresql, redis";
+    assert!(said.code == 0 || said.out.contains(unknown), "{said:?}");
+    assert!(said.out.contains("\u{2713} every step is proved: all"), "{said:?}");
+    for number in 1..=5 {
+        assert_eq!(fleet.runs(&format!("backend-{number}")), "2.0.5");
+    }
+    assert_eq!(fleet.runs("web"), "2.0.5", "it does not work with the older backend");
+    let log: Vec<String> = fleet.log().into_iter().map(|(one, ..)| one).collect();
+    assert_eq!(
+        log.first().map(String::as_str),
+        Some("web"),
+        "who depends on others goes first: {log:?}"
+    );
+}

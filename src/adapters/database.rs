@@ -145,6 +145,11 @@ pub trait Database: Send + Sync {
     async fn problems(&self) -> Result<Vec<SafeText>, Error>;
     /// How many bytes a copy of it takes.
     async fn size(&self) -> Result<u64, Error>;
+    /// How large each table is with all that belongs to it (S-38), in bytes; none where that
+    /// cannot be told.
+    async fn table_sizes(&self) -> Result<Vec<(String, u64)>, Error> {
+        Ok(Vec::new())
+    }
     /// Writes all of it, of one moment, to the fresh file `into` as compressed SQL, and returns
     /// what it held at that moment.
     async fn dump(&self, into: &Path, told: Told<'_>) -> Result<Vec<TableFacts>, Error>;

@@ -22,6 +22,7 @@ pub mod docker;
 pub mod fake;
 pub mod fault;
 pub mod fence_file;
+pub mod fleet;
 pub mod http;
 pub mod kube;
 pub mod ledger;
@@ -42,7 +43,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod redis;
 mod release;
-mod replace;
+pub mod replace;
 pub mod rights;
 pub mod secret;
 pub mod shim;
@@ -150,6 +151,11 @@ pub trait Workload: Send + Sync {
             return Ok(SafeText::new(&format!("{color} runs")));
         }
         Err(Error::new(Kind::Rejected, format!("could not see {color} run: it is stopped")))
+    }
+    /// Each process or container of the application with its state, in words; nothing where a look
+    /// at the colours says it all.
+    async fn parts(&self) -> Result<Vec<SafeText>, Error> {
+        Ok(Vec::new())
     }
     /// Why `color` may not come up, as far as a look from outside tells: who has its port, what its
     /// configuration lacks, what it said last. Nothing where nothing is known.

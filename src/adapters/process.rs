@@ -138,6 +138,20 @@ pub async fn shell(
     bounded.run(clock).await
 }
 
+/// Opens `file` in an editor on our own terminal, and waits until it has ended well. One with
+/// arguments is a line for the shell, as `$EDITOR` is everywhere.
+#[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
+pub fn edit(editor: &str, file: &Path) -> Result<(), Error> {
+    let line = format!("{editor} \"$1\"");
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", &line, "sh"]).arg(file);
+    let ended = command.status().map_err(|e| Error::io("start", editor, &e))?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Rejected, format!("could not edit {}: {editor}: {ended}", file.display())))
+}
+
 /// As [`shell`], with `extra` variables on top of our own environment.
 #[expect(clippy::disallowed_methods, reason = "adapters/process is where processes start")]
 pub async fn shell_with(

@@ -10,7 +10,7 @@ use super::Error;
 
 /// Replaces `path` by `bytes`, or makes it (0644). The name meanwhile begins with a dot and ends
 /// in `.new`: no `*.conf` takes it in. A symbolic link stays one; what it points at is replaced.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::io("write", path.display(), &error);
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let before = fs::metadata(&path).ok();

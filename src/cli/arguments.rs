@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    analyze, approve, attach, backup, bench, breach, bundle, check, checklist, choose, database,
-    demo, deploy, doctor, drill, export, guide, hidden, history, hold, init, judge, leftovers,
-    lock, logs, look, monitor, notify, people, plan, preflight, replay, report, restore, rollback,
-    rules, run, severity, status, theme, trigger, validate,
+    analyze, approve, assess, attach, backup, bench, breach, bundle, check, checklist, choose,
+    database, demo, deploy, doctor, drill, export, guide, hidden, history, hold, init, judge,
+    leftovers, lock, logs, look, monitor, notify, people, plan, preflight, replay, report, restore,
+    rollback, rules, run, severity, status, theme, trigger, validate,
 };
 
 /// Back out a bad deploy, and survive doing so.
@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Look once with every check; exit 0 ok, 1 warning, 2 critical, 3 unknown
     Check(check::Check),
     /// Say how bad it is, what the decision tree says, and which level is suggested
-    Assess,
+    Assess(assess::AssessArguments),
     /// Say how bad it is, whatever is measured, or take that back
     Severity(severity::Say),
     /// Report a security breach, or release it as another person

@@ -12,6 +12,8 @@ use crate::report::{self, documents};
 use super::session::{self, Need, Session};
 use super::{World, judge, say};
 
+mod samples;
+
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Check {
@@ -26,6 +28,13 @@ pub(crate) struct Check {
     /// Show what each look rests on: the query as sent, attempts, addresses, phases
     #[arg(long)]
     explain: bool,
+    /// Look so many times, a second apart, and show what was seen beside the thresholds
+    #[arg(long, value_name = "N", conflicts_with = "explain",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    samples: Option<u32>,
+    /// With --samples: this check [default: those with thresholds]
+    #[arg(long, value_name = "CHECK", requires = "samples")]
+    of: Vec<String>,
 }
 
 /// How long the slowest look may take before the answer is given without it.
@@ -38,6 +47,9 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     if let Some(change) = &check.change {
         return Box::pin(judge::change(world, change, out)).await;
+    }
+    if let Some(count) = check.samples {
+        return samples::run(world, (count, &check.of), out).await;
     }
     let mut session = Session::open(world, Need::Look).await?;
     looked(&mut session, LIMIT).await?;

@@ -9,7 +9,7 @@ use crate::config;
 use crate::failure::{Exit, Failure};
 
 use super::attach::{self, Screen};
-use super::{World, say, session};
+use super::{World, config_edit, say, session};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ConfigCommand {
@@ -20,6 +20,8 @@ pub(crate) enum ConfigCommand {
     },
     /// Show what is in force, secrets masked
     Show,
+    /// Change it in an editor: checked, and the difference shown, before it counts
+    Edit(config_edit::Edit),
 }
 
 /// With a configuration the console opens; without one, what was found is named.
@@ -70,6 +72,7 @@ pub(crate) fn config(
             let place = session::place(world)?;
             say(out, &checked(&place.config));
         }
+        ConfigCommand::Edit(asked) => return config_edit::run(world, asked, out),
         ConfigCommand::Show => {
             let place = session::place(world)?;
             say(out, &config::render(&place.config));

@@ -12,6 +12,7 @@ mod bundle;
 mod check;
 mod checklist;
 mod choose;
+mod config_edit;
 mod database;
 pub mod demo;
 mod deploy;
@@ -153,7 +154,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     let exit = match command {
         Command::Check(check) => check::run(&world, &check, out).await,
-        Command::Assess => assess::run(&world, out).await,
+        Command::Assess(asked) => Box::pin(assess::run(&world, &asked, out)).await,
         Command::Breach { what } => breach::run(&world, &what, out).await,
         Command::Choose(asked) => choose::run(&world, &asked, out).await,
         Command::Approve(asked) => Box::pin(approve::run(&world, &asked, out)).await,

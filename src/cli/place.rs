@@ -20,15 +20,19 @@ pub(crate) struct Place {
 
 /// Loads the configuration, or says every mistake in it.
 pub(crate) fn place(world: &World) -> Result<Place, Failure> {
-    let file = world.config.clone().or_else(|| {
+    located(world, load(world, &file_of(world)?)?)
+}
+
+/// The file of the configuration, whether it can be used or not.
+pub(super) fn file_of(world: &World) -> Result<PathBuf, Failure> {
+    let found = world.config.clone().or_else(|| {
         let here = std::env::current_dir().unwrap_or_default();
         config::find(&here, &world.environment)
     });
-    let Some(file) = file else {
-        return Err(Failure::new(Exit::Config, "could not find a configuration")
-            .hint("name one with --config FILE, or start the embedded stack: backout demo"));
-    };
-    located(world, load(world, &file)?)
+    found.ok_or_else(|| {
+        Failure::new(Exit::Config, "could not find a configuration")
+            .hint("name one with --config FILE, or start the embedded stack: backout demo")
+    })
 }
 
 /// As [`place`], for what only attaches to an engine that runs: a person whose environment lacks

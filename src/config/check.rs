@@ -226,6 +226,20 @@ impl<'a> Item<'a> {
     }
 }
 
+/// A variable of the environment that stands for a value which is not written.
+pub(super) struct Variable {
+    name: &'static str,
+    /// As if it were written: `${NAME}`.
+    node: Node,
+}
+
+impl Variable {
+    pub(super) fn new(name: &'static str) -> Self {
+        let value = Value::Scalar { text: format!("${{{name}}}"), plain: true };
+        Self { name, node: Node { at: Position::default(), value } }
+    }
+}
+
 /// A map whose keys are taken one by one; [`Table::finish`] reports what nobody took.
 pub(super) struct Table<'a> {
     pub(super) desk: &'a Desk<'a>,
@@ -278,6 +292,23 @@ impl<'a> Table<'a> {
             self.desk.problem(self.at, &self.path, &message, None);
         }
         self.take(key)
+    }
+
+    /// The address under `key`; where there is none, what the documents' variable for it holds
+    /// (P-19): a part of the configuration without its address asks for that by being there.
+    pub(super) fn address(&mut self, key: &str, of: &'static Variable) -> Option<Item<'a>> {
+        let environment = self.desk.environment;
+        let set = environment.get(of.name).is_some();
+        if self.has(key) || !(set || environment.is_without_secrets()) {
+            if !self.has(key) {
+                let message = format!("{key} is missing, and {} is not set", of.name);
+                self.desk.problem(self.at, &self.path, &message, None);
+            }
+            return self.take(key);
+        }
+        let path = self.below(key);
+        self.desk.note(format!("{path} comes from {}", of.name));
+        Some(Item { desk: self.desk, path, node: &of.node })
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {

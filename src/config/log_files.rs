@@ -17,6 +17,8 @@ pub struct LogFiles {
     pub system: Option<PathBuf>,
     /// Incidents and rollbacks from beginning to end.
     pub integration: Option<PathBuf>,
+    /// The folder below which what is kept of each deployment is laid out as files (P-41).
+    pub preserved: Option<PathBuf>,
     /// CPU, memory and disk of this machine.
     pub performance: Option<Performance>,
 }
@@ -48,6 +50,7 @@ pub(super) fn log_files(root: &mut Table<'_>) -> LogFiles {
             rollback_execution: file("rollback_execution"),
             system: file("system"),
             integration: Some("/var/log/pratiko-integration.log".into()),
+            preserved: Some("/var/log/pratiko-rollback-logs".into()),
             performance: Some(Performance {
                 file: "/var/log/pratiko-performance.log".into(),
                 every: Duration::from_mins(1),
@@ -68,6 +71,7 @@ pub(super) fn log_files(root: &mut Table<'_>) -> LogFiles {
         rollback_execution: named("rollback_execution"),
         system: named("system"),
         integration: table.path("integration"),
+        preserved: table.path("preserved"),
         performance: None,
     };
     let performance = performance(&mut table);

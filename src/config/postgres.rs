@@ -2,12 +2,16 @@
 //! back to a moment.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::adapters::postgres::PostgresPlace;
 use crate::adapters::postgres::cluster::HostPlace;
 
-use super::check::{Item, Table};
+use super::check::{Item, Table, Variable};
 use super::target::{Database, name};
+
+/// Where the database is, where nothing else is written.
+static DATABASE_URL: LazyLock<Variable> = LazyLock::new(|| Variable::new("DATABASE_URL"));
 
 /// Where the Debian packages keep the files of servers, by version and name.
 const DEBIAN: &str = "/var/lib/postgresql";
@@ -41,7 +45,7 @@ pub(super) fn journal(root: &mut Table<'_>, database: Option<&Database>) -> Opti
 }
 
 pub(super) fn postgres(mut table: Table<'_>) -> Option<Database> {
-    let item = table.need("url");
+    let item = table.address("url", &DATABASE_URL);
     let service = table.take("service").and_then(|item| name(&item));
     let migrations = table.path("migrations");
     let (wal_archive, repository) =

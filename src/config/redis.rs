@@ -1,10 +1,15 @@
 //! The Redis of the application: `redis: {url: redis://…, service: redis}`.
 
+use std::sync::LazyLock;
+
 use crate::adapters::redis::Server;
 
-use super::check::Table;
+use super::check::{Table, Variable};
 use super::remote_kinds;
 use super::target::{Platform, name};
+
+/// Where it is, where nothing else is written.
+static REDIS_URL: LazyLock<Variable> = LazyLock::new(|| Variable::new("REDIS_URL"));
 
 /// A Redis whose keys are in every restore point.
 #[derive(Clone, Debug)]
@@ -19,7 +24,8 @@ pub struct Redis {
 /// and `ca_file` as in a check of it.
 pub(super) fn redis(root: &mut Table<'_>, platform: &Platform) -> Option<Redis> {
     let mut table = root.table("redis")?;
-    let server = remote_kinds::redis_at(&mut table, "url");
+    let address = table.address("url", &REDIS_URL);
+    let server = remote_kinds::redis_at(&mut table, address);
     let service = table.take("service").and_then(|item| {
         if !matches!(platform, Platform::Compose(_)) {
             item.wrong_with(

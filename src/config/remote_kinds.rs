@@ -245,7 +245,8 @@ pub(super) fn tls_cert(table: &mut Table<'_>) -> Option<tls_cert::Settings> {
 
 /// `endpoint_url: redis://:password@host:6379/0`, and what to judge.
 pub(super) fn redis(table: &mut Table<'_>) -> Option<crate::checks::redis::Settings> {
-    let server = redis_at(table, "endpoint_url");
+    let address = table.need("endpoint_url");
+    let server = redis_at(table, address);
     let mut asks = Vec::new();
     asks.extend(table.text("info").map(Ask::Info));
     asks.extend(table.text("list").map(Ask::Length));
@@ -263,9 +264,9 @@ pub(super) fn redis(table: &mut Table<'_>) -> Option<crate::checks::redis::Setti
     })
 }
 
-/// The server at the address under `key`, with `user`, `password` and `ca_file` beside it.
-pub(super) fn redis_at(table: &mut Table<'_>, key: &str) -> Option<redis::Server> {
-    let server = table.need(key).and_then(|item| redis_server(&item));
+/// The server at an address, with the `user`, `password` and `ca_file` of its table.
+pub(super) fn redis_at(table: &mut Table<'_>, at: Option<Item<'_>>) -> Option<redis::Server> {
+    let server = at.and_then(|item| redis_server(&item));
     let password = table.take("password").and_then(|item| item.secret());
     let user = table.text("user");
     let secure = server.as_ref().is_some_and(|(_, secure)| *secure);

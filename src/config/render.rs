@@ -96,6 +96,7 @@ fn log_files(page: &mut Page, files: &LogFiles) {
         ("rollback_execution", &files.rollback_execution),
         ("system", &files.system),
         ("integration", &files.integration),
+        ("preserved", &files.preserved),
     ];
     for (name, file) in named {
         if let Some(file) = file {

@@ -123,6 +123,7 @@ pub fn answer(
             super::answer_guide::step(situation, asker, (guide.as_str(), *step), deed)?
         }
         Command::Tick { item, done, .. } => super::answer_tick::tick(situation, *item, *done)?,
+        Command::Inform { note } => super::answer_notice::informed(situation, note.is_empty())?,
         Command::Veto { rule, reason } => super::answer_rule::veto(situation, rule, reason)?,
         Command::Freeze { until, reason } => {
             super::answer_rule::freeze(situation, until.is_some(), reason)?

@@ -154,6 +154,7 @@ mod tests {
         };
         Situation {
             incident: Some(Incident {
+                informed: None,
                 id: 1,
                 opened_at: now,
                 began: None,

@@ -1,4 +1,4 @@
-//! Answers what is said about notices, and calls for a rollback. Pure.
+//! Answers what is said about notices, who was told, and calls for a rollback. Pure.
 
 use crate::model::entry::Event;
 use crate::model::situation::Situation;
@@ -41,6 +41,17 @@ pub(super) fn trigger(call: &TriggerCall) -> Result<Vec<Event>, Refusal> {
     }
     if call.message.is_empty() && !call.over {
         return refuse("a message is missing", "say why: it stands in the timeline");
+    }
+    Ok(Vec::new())
+}
+
+/// Whether there is an incident of which somebody can have been told.
+pub(super) fn informed(situation: &Situation, nobody: bool) -> Result<Vec<Event>, Refusal> {
+    if situation.incident.is_none() {
+        return refuse("no incident is open", "nobody needs to be told yet");
+    }
+    if nobody {
+        return refuse("it is not said who was told", "say who, and what they were told");
     }
     Ok(Vec::new())
 }

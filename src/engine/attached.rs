@@ -193,6 +193,7 @@ impl Engine {
             | Command::Veto { .. }
             | Command::Freeze { .. }
             | Command::Tick { .. }
+            | Command::Inform { .. }
             | Command::Guide { deed: Deed::Done { .. }, .. }
             | Command::Acknowledge { .. }
             | Command::Lock { .. }

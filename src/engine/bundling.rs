@@ -36,8 +36,8 @@ pub(super) struct Bundling {
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Came {
-    /// A bundle, or why there is none.
-    Made(Box<BundleCard>),
+    /// A bundle, or why there is none; and why it is not also laid out as files.
+    Made(Box<BundleCard>, Option<SafeText>),
     /// What one would hold.
     Counted(Box<BundlePreview>),
 }
@@ -98,7 +98,9 @@ impl Engine {
             let came = match occasion {
                 Some(occasion) => {
                     let about = about(&keepsake, occasion, (&host, &by), now());
-                    Came::Made(Box::new(made(&keepsake, (occasion, about), &redactor, &now)))
+                    let card = made(&keepsake, (occasion, about), &redactor, &now);
+                    let not = laid_out(&keepsake, &card);
+                    Came::Made(Box::new(card), not)
                 }
                 None => Came::Counted(Box::new(counted(&keepsake, &redactor, &now))),
             };
@@ -117,11 +119,12 @@ impl Engine {
         self.bundling.busy = false;
         self.live_at = None;
         match came {
-            Came::Made(bundle) => {
+            Came::Made(bundle, not_laid_out) => {
                 if let Some(preview) = &mut self.bundling.preview {
                     preview.busy = false;
                 }
                 lines.push(Line::from(Event::BundleMade { bundle }));
+                lines.extend(not_laid_out.map(|text| Line::from(Event::Trouble { text })));
             }
             Came::Counted(preview) => self.bundling.preview = Some(preview),
         }
@@ -192,6 +195,24 @@ fn made(
         redactions: 0,
         made: false,
     }
+}
+
+/// Lays a bundle out as files below the folder of the deployment that it tells of, where one is
+/// configured (P-41); says why it could not.
+fn laid_out(keepsake: &Keepsake, card: &BundleCard) -> Option<SafeText> {
+    let folder = keepsake.config.log_files.preserved.as_ref().filter(|_| card.made)?;
+    let deployed = keepsake.situation.changes.first();
+    let id = deployed.map_or("current", |change| {
+        if change.reference.is_empty() { &change.version } else { &change.reference }.as_str()
+    });
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let id: String = id.trim_start_matches('.').chars().map(plain).collect();
+    let bundle = std::path::Path::new(card.path.as_str());
+    let error = bundle::lay_out(bundle, &folder.join(id)).err()?;
+    Some(SafeText::new(&format!(
+        "the bundle is whole, but not laid out as files: {}",
+        error.message
+    )))
 }
 
 fn card(keepsake: &Keepsake, occasion: Occasion, made: &Made) -> BundleCard {

@@ -36,6 +36,7 @@ mod leading;
 mod lease;
 mod leaving;
 mod leaving_data;
+mod live;
 mod locking;
 mod log_files;
 mod loss;

@@ -86,6 +86,7 @@ impl Engine {
             Command::Unset { check } => self.can_unset(check),
             Command::Since { .. }
             | Command::Tick { .. }
+            | Command::Inform { .. }
             | Command::Guide { .. }
             | Command::Acknowledge { .. }
             | Command::Trigger { .. }

@@ -72,6 +72,15 @@ pub async fn plan(
     if let Some(asked) = facts.target.as_ref().and_then(|target| Asked::of(target.as_str())) {
         return Box::pin(super::services::plan(config, stack, (facts, &asked), clock)).await;
     }
+    if matches!(config.platform, crate::config::Platform::None) && config.traffic.is_none() {
+        // Where each goes by itself is said in the configuration: that is what a rule can start.
+        let by_itself = config.services.values().any(|service| service.to.is_some());
+        if facts.level == Level::Switch && by_itself {
+            let all = Asked::default();
+            return Box::pin(super::services::plan(config, stack, (facts, &all), clock)).await;
+        }
+        return Err(no(only_looks(config), None));
+    }
     let facts = match super::procedure::instead(config, stack, facts, clock).await {
         Ok(facts) => facts,
         Err(made) => return *made,

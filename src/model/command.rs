@@ -262,6 +262,11 @@ pub enum Command {
         /// What was done or found.
         note: SafeText,
     },
+    /// Those whose data it is know what going back would lose (S-31).
+    Inform {
+        /// Who, and what they were told.
+        note: SafeText,
+    },
     /// Do a step of a guided procedure, or say that it was done.
     Guide {
         /// The procedure.
@@ -336,6 +341,7 @@ impl Command {
             | Self::Unmute { .. }
             | Self::Override { .. }
             | Self::Tick { .. }
+            | Self::Inform { .. }
             | Self::Guide { .. }
             | Self::Acknowledge { .. }
             | Self::Trigger { .. }
@@ -358,6 +364,7 @@ impl Command {
                 | Self::Override { .. }
                 | Self::Unset { .. }
                 | Self::Tick { .. }
+                | Self::Inform { .. }
                 | Self::Guide { deed: Deed::Look | Deed::Done { .. }, .. }
                 | Self::Acknowledge { .. }
                 | Self::Trigger { .. }

@@ -135,6 +135,7 @@ impl Situation {
                 self.freeze(*until, &entry.author, reason, entry.at);
             }
             Command::Tick { item, done, note } => self.tick(*item, *done, note, entry),
+            Command::Inform { note } => self.informed(note, entry),
             Command::Guide { guide, step, deed, .. } => {
                 self.guide_begun((guide, *step), &who, deed, entry);
             }

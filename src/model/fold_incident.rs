@@ -1,6 +1,9 @@
 //! The fold of incidents and of plans on the table.
 
-use super::entry::Event;
+use crate::text::SafeText;
+
+use super::checklist::Tick;
+use super::entry::{Entry, Event};
 use super::ids::Time;
 use super::incident::Incident;
 use super::situation::{OpenPlan, RefusedPlan, Situation};
@@ -10,8 +13,14 @@ impl Situation {
     pub(super) fn incident_event(&mut self, event: &Event, at: Time) {
         if let Event::IncidentOpened { incident, why } = event {
             let (id, why_opened) = (*incident, why.clone());
-            self.incident =
-                Some(Incident { id, opened_at: at, began: None, why: why_opened, runs: 0 });
+            self.incident = Some(Incident {
+                id,
+                opened_at: at,
+                began: None,
+                why: why_opened,
+                runs: 0,
+                informed: None,
+            });
             self.last_incident = id;
             // The plan on the table stays: it may be the very reason why this was opened.
             self.run = None;
@@ -29,6 +38,15 @@ impl Situation {
             self.help = None;
             self.refused = None;
             self.moment(at, &format!("incident closed: {why}"));
+        }
+    }
+
+    /// Folds in that those whose data it is were told. The last word counts.
+    pub(super) fn informed(&mut self, note: &SafeText, entry: &Entry) {
+        let by = entry.author.name.clone();
+        self.moment(entry.at, &format!("{by}: stakeholders informed: {note}"));
+        if let Some(incident) = &mut self.incident {
+            incident.informed = Some(Tick { by, at: entry.at, note: note.clone() });
         }
     }
 

@@ -27,6 +27,10 @@ pub struct Incident {
     pub why: SafeText,
     /// How many runs it has seen.
     pub runs: u32,
+    /// Who says that those whose data it is know what going back would lose (S-31), and what was
+    /// told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub informed: Option<super::checklist::Tick>,
 }
 
 impl Incident {

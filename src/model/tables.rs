@@ -100,6 +100,29 @@ pub fn missing(then: &[TableFacts], now: &[TableFacts]) -> Vec<Missing> {
     found
 }
 
+/// How many tables are named where all cannot be.
+const NAMED: usize = 10;
+
+/// The tables by their size (in bytes), each with its rows now and then (S-38):
+/// `users 1,204 kB 412 rows (400 at the point)`. Nothing where no size is known.
+pub fn by_size(then: &[TableFacts], now: &[TableFacts], sizes: &[(String, u64)]) -> Option<String> {
+    let size = |table: &TableFacts| sizes.iter().find(|(name, _)| *name == table.name);
+    let mut known: Vec<(u64, &TableFacts)> =
+        now.iter().filter_map(|table| Some((size(table)?.1, table))).collect();
+    known.sort_by_key(|(bytes, table)| (std::cmp::Reverse(*bytes), table.name.as_str()));
+    let line = |(bytes, table): &(u64, &TableFacts)| {
+        let old = then.iter().find(|old| old.name == table.name);
+        let old =
+            old.map_or_else(String::new, |old| format!(" ({} at the point)", grouped(old.rows)));
+        let (kb, rows) = (grouped(bytes.div_ceil(1000)), grouped(table.rows));
+        format!("{} {kb} kB {rows} rows{old}", table.name)
+    };
+    let lines: Vec<String> = known.iter().take(NAMED).map(line).collect();
+    let more = known.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(", and {more} smaller") };
+    (!lines.is_empty()).then(|| format!("by size: {}{more}", lines.join(", ")))
+}
+
 /// A number in groups of three: `412,883`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -144,6 +167,23 @@ mod tests {
             ]
         );
         assert!(missing(&now, &now).is_empty());
+    }
+
+    #[test]
+    fn tables_are_listed_largest_first_with_their_rows_then_and_now() {
+        let then = [table("users", 400, &[]), table("sessions", 600, &[])];
+        let now = [table("new", 1, &[]), table("sessions", 600, &[]), table("users", 412, &[])];
+        let sizes = [("sessions", 8192), ("users", 1_203_114), ("new", 4096)];
+        let sizes = sizes.map(|(name, bytes)| (name.to_owned(), bytes));
+        assert_eq!(
+            by_size(&then, &now, &sizes).unwrap(),
+            "by size: users 1,204 kB 412 rows (400 at the point), sessions 9 kB 600 rows (600 at \
+             the point), new 5 kB 1 rows"
+        );
+        assert_eq!(by_size(&then, &now, &[]), None);
+        let many: Vec<TableFacts> = (0..12).map(|n| table(&format!("t{n:02}"), n, &[])).collect();
+        let sizes: Vec<_> = many.iter().map(|table| (table.name.clone(), 1)).collect();
+        assert!(by_size(&[], &many, &sizes).unwrap().ends_with("t09 1 kB 9 rows, and 2 smaller"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod execution;
 pub mod explain;
 pub mod facts;
 pub mod fill;
+pub mod ground;
 pub mod health;
 pub mod history;
 pub mod leftovers;

@@ -11,7 +11,7 @@ use crate::adapters::{Error, Kind, fault};
 use crate::model::beside;
 use crate::model::entry::Standing;
 use crate::model::plan::{Class, Hazard};
-use crate::model::tables::{Missing, TableFacts, grouped, missing};
+use crate::model::tables::{Missing, TableFacts, by_size, grouped, missing};
 use crate::text::SafeText;
 
 use super::data::{database, names};
@@ -73,7 +73,7 @@ impl CheckData {
         ))
     }
 
-    async fn found(&self, cx: &LookCx) -> Result<(Vec<String>, usize, u64), Error> {
+    async fn found(&self, cx: &LookCx) -> Result<(Vec<String>, Vec<TableFacts>, Sizes), Error> {
         let live = database(cx)?;
         let database = if self.beside { live.beside(&names(&cx.effect, None).copy) } else { live };
         let now = database.tables().await?;
@@ -91,9 +91,13 @@ impl CheckData {
         {
             wrong.push(format!("corruption marker {} is there", marker.display()));
         }
-        Ok((wrong, now.len(), now.iter().map(|table| table.rows).sum()))
+        let sizes = if self.beside { Sizes::new() } else { database.table_sizes().await? };
+        Ok((wrong, now, sizes))
     }
 }
+
+/// Tables with their sizes in bytes.
+type Sizes = Vec<(String, u64)>;
 
 /// The table, and the column where it is one.
 fn place(missing: &Missing) -> (&str, Option<&str>) {
@@ -154,11 +158,14 @@ impl Step for CheckData {
         cx.tell("counting and checking", None);
         let found = self.found(&cx.look).await;
         fault::at_step("B5", cx.step.as_str());
-        let (wrong, read, rows) = found?;
+        let (wrong, now, sizes) = found?;
         if wrong.is_empty() {
             // A point that was made by hand says nothing of tables: then those that are there.
-            let tables = if self.tables.is_empty() { read } else { self.tables.len() };
-            let text = format!("{tables} tables, {} rows, sound", grouped(rows));
+            let tables = if self.tables.is_empty() { now.len() } else { self.tables.len() };
+            let rows = now.iter().map(|table| table.rows).sum();
+            let sizes = by_size(&self.tables, &now, &sizes);
+            let sizes = sizes.map_or_else(String::new, |sizes| format!("; {sizes}"));
+            let text = format!("{tables} tables, {} rows, sound{sizes}", grouped(rows));
             return Ok(SafeText::new(&text));
         }
         Err(Error::new(Kind::Rejected, format!("the data is not whole: {}", wrong.join("; "))))

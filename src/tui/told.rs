@@ -49,6 +49,7 @@ pub(super) fn name(command: &Command) -> &'static str {
         Command::Override { .. } => "change",
         Command::Unset { .. } => "revert",
         Command::Tick { .. } => "checklist",
+        Command::Inform { .. } => "word of who was told",
         Command::Guide { .. } => "step of the procedure",
         Command::Acknowledge { .. } => "acknowledge",
         Command::Trigger { .. } => "trigger",

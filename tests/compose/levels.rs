@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use std::time::Duration;
+
+use crate::terminal::{Terminal, settle};
 use crate::tools::under_load;
 
 use super::lab::{Lab, lab};
@@ -101,6 +104,8 @@ fn level_3_brings_data_and_database_back_and_keeps_what_was_live() {
     site.stack.script("break", &["drop-table"]);
     site.stack.script("break", &["corruption", "--no-deploy"]);
     site.ask("INSERT INTO users(name, email) VALUES ('after the point', 'x')");
+    let volumes = || Lab::client(&["volume", "ls", "--format", "{{.Name}}"]);
+    let volumes_before = volumes();
     let refused = site.run(&["rollback", "--level", "3", "--auto-confirm", "--reason", "corrupt"]);
     assert_eq!(refused.code, 11, "{}", refused.text);
     let said = site.run(&[
@@ -140,7 +145,31 @@ fn level_3_brings_data_and_database_back_and_keeps_what_was_live() {
     assert_eq!(site.ask("SELECT count(*) FROM game_state"), "500");
     let databases = site.databases();
     assert!(databases.contains("spacetime_db_failed_"), "{databases}");
-    let volumes = Lab::client(&["volume", "ls", "--format", "{{.Name}}"]);
+    let volumes = volumes();
+    // S-32: what went away did so before anything was swapped, and no volume with it (W-01).
+    let own = |name: &&str| name.starts_with(&site.stack.project);
+    for name in volumes_before.lines().filter(own) {
+        assert!(volumes.lines().any(|now| now == name), "{name} is gone: {volumes}");
+    }
+    let run = site.situation().unwrap().run.unwrap();
+    let ended = |id: &str| {
+        let step = run.steps.iter().find(|step| step.id.as_str() == id).unwrap();
+        assert_eq!(step.phase, backout::model::incident::StepPhase::Done, "{step:?}");
+        (step.note.to_string(), step.ended_at.unwrap())
+    };
+    let swapped = ended("swap_files").1;
+    for id in ["stop", "stop_other"] {
+        let (note, at) = ended(id);
+        assert!(at <= swapped && !note.is_empty(), "{id}: {note} at {at}, swapped at {swapped}");
+    }
+    // S-38: tables by size, with their rows then and now.
+    let (checked, _) = ended("check_data");
+    let sizes = checked.split_once("by size: ").unwrap().1;
+    for (table, rows) in [("users", "rows ("), ("game_state", "500 rows (500 at the point)")] {
+        let one = sizes.split(", ").find(|one| one.starts_with(&format!("{table} ")));
+        assert!(one.is_some_and(|one| one.contains(" kB ") && one.contains(rows)), "{checked}");
+    }
+    assert!(said.text.contains("by size: "), "it is in the report: {}", said.text);
     let begin = format!("{}_godot-data._failed_", site.stack.project);
     let kept = volumes.lines().find(|name| name.starts_with(&begin)).expect("no kept volume");
     let kept = PathBuf::from(format!("/var/lib/docker/volumes/{kept}/_data"));
@@ -150,4 +179,91 @@ fn level_3_brings_data_and_database_back_and_keeps_what_was_live() {
     let mut sums = Command::new("sha256sum");
     let sums = sums.args(["--quiet", "-c", "manifest.sha256"]).current_dir(&live).output().unwrap();
     assert!(sums.status.success(), "{sums:?}");
+}
+
+/// S-10, and level 2 on containers by keys: the screen of Assess says which containers there are, who
+/// serves, what was logged as an error, and asks; then it goes on to the end.
+#[test]
+fn assess_shows_containers_and_errors_and_level_2_runs_by_keys() {
+    let Some(lab) = lab() else { return };
+    let site = Site::fresh(&lab.stack);
+    site.change(
+        "health_checks:\n",
+        "log_sources:\n  - {source: green, container: app-green}\nhealth_checks:\n  \
+         - {check_id: green_container, service: app, check_type: container, container: app-green, \
+         interval: 2s, timeout: 20s, critical: false}\n  - {check_id: blue_container, service: app, \
+         check_type: container, container: app-blue, interval: 2s, timeout: 20s, critical: false}\n",
+    );
+    site.stack.script("break", &["errors"]);
+    let limit = Duration::from_mins(2);
+    let mut terminal = Terminal::open(&site.command(&[]), (120, 40));
+    terminal.until("Assess", limit, |text| {
+        text.contains("[ASSESS]")
+            && ["green_contain", "blue_container"].iter().all(|one| text.contains(one))
+            && text.contains("Would it help? yes: blue v2.4.9")
+            && text.contains("v2.5.0 answers")
+    });
+    // Only errors, of the last lines.
+    terminal.until("an error in the logs", limit, |text| {
+        text.lines().any(|line| line.contains(" E green v2.5.0 GET /api/users 500"))
+    });
+    terminal.press("a", "a");
+    terminal.shows("Breach?");
+    settle(&mut terminal);
+    terminal.send("n");
+    terminal
+        .until("the answer", limit, |text| text.lines().any(|line| line.contains("0 Breach? no")));
+    let said = site.run(&["assess"]);
+    for line in ["Serving: green v2.5.0", "  app-green runs", "  app-blue runs", "  postgres runs"]
+    {
+        assert!(said.text.lines().any(|one| one.starts_with(line)), "no {line:?}: {}", said.text);
+    }
+    let errors = said.text.split_once("Errors in the last 100 lines of ").unwrap().1;
+    assert!(!errors.lines().next().unwrap().ends_with(": 0"), "{}", said.text);
+
+    terminal.press("L", "L");
+    terminal.until("the cards", limit, |text| text.contains("L2 full rollback"));
+    settle(&mut terminal);
+    terminal.send("j");
+    settle(&mut terminal);
+    terminal.send("\r");
+    terminal.until("a plan of level 2", limit, |text| {
+        text.contains("[PLAN]") && text.contains("R Roll") && text.contains("L2")
+    });
+    settle(&mut terminal);
+    terminal.send("R");
+    terminal.shows("Type ROLLBACK");
+    terminal.until("an armed field", limit, |text| text.contains("0/8 typed"));
+    settle(&mut terminal);
+    terminal.send("ROLLBACK");
+    terminal.shows("complete");
+    terminal.press("\r", "Enter");
+    terminal.until("STABLE", Duration::from_mins(4), |text| text.contains("STABLE on v2.4.9"));
+    assert_eq!(site.serves(), "blue v2.4.9 104");
+    terminal.send("\u{3}\u{3}");
+    terminal.ended(Duration::from_secs(20));
+}
+
+/// The shipped configuration through its main path: looked at, doctored, and level 1.
+#[test]
+fn the_shipped_spacetime_configuration_rolls_back_as_it_stands() {
+    let Some(lab) = lab() else { return };
+    lab.stack.script("stack-up", &["--fresh"]);
+    lab.stack.script("make-backup", &["--base"]);
+    let site = Site::shipped(&lab.stack);
+    site.stack.script("break", &["errors"]);
+    let checked = site.run(&["config", "check"]);
+    assert_eq!(checked.code, 0, "{}", checked.text);
+    let said = site.run(&["check"]);
+    assert_eq!(said.code, 2, "{}", said.text);
+    for check in ["green_container", "postgres_container", "game_state", "load_balancer", "disk"] {
+        assert!(said.text.contains(check), "{check}: {}", said.text);
+    }
+    let said = site.run(&["rollback", "--quick", "--reason", "errors"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert_eq!(site.serves(), "blue v2.4.9 105");
+    let history = std::fs::read_to_string(site.dir.path().join("rollback_history.log")).unwrap();
+    assert_eq!(history.lines().count(), 1, "{history}");
+    let again = site.run(&["status"]);
+    assert!(again.text.contains("STABLE on v2.4.9"), "{}", again.text);
 }

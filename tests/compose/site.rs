@@ -33,6 +33,47 @@ impl<'a> Site<'a> {
         site
     }
 
+    /// The stack as it is with the shipped `config/spacetime.yaml`: only places and lengths of time are
+    /// replaced.
+    pub(super) fn shipped(stack: &'a Stack) -> Self {
+        let site = Self { stack, dir: tempfile::tempdir().unwrap() };
+        let (home, port) = (stack.dir.display().to_string(), stack.port);
+        let at = |offset: u16| format!("127.0.0.1:{}", port + offset);
+        let own = site.dir.path().display();
+        let url = stack.url("/api/users");
+        let smoke = format!("smoke_command: [sh, -c, \"curl -sf -o /dev/null {url}\"]");
+        let mut text = include_str!("../../config/spacetime.yaml").to_owned();
+        for (from, to) in [
+            ("/opt/spacetime/state", "state".to_owned()),
+            ("/opt/spacetime/rollback_history.log", format!("{own}/rollback_history.log")),
+            ("/opt/spacetime/backups", format!("{home}/../backups")),
+            ("smoke_command: [/opt/spacetime/production/deploy/smoke_tests.sh]", smoke),
+            ("/opt/spacetime/production", home.clone()),
+            ("path: /opt/spacetime\n", "path: /\n".to_owned()),
+            ("project: spacetime", format!("project: {}", stack.project)),
+            ("spacetime_godot-data", format!("{}_godot-data", stack.project)),
+            ("127.0.0.1:8080", at(1)),
+            ("127.0.0.1:8081", at(2)),
+            ("127.0.0.1:80", at(0)),
+            ("127.0.0.1:5432", at(3)),
+            ("127.0.0.1:6379", at(4)),
+            ("${POSTGRES_PASSWORD}", "lab-only-password".to_owned()),
+            ("/var/lock/", format!("{own}/")),
+            ("drain: 30s", "drain: 5s".to_owned()),
+            ("keep_failed_up: 2m", "keep_failed_up: 2s".to_owned()),
+            ("gate_every: 5s", "gate_every: 1s".to_owned()),
+            ("health_every: 5s", "health_every: 1s".to_owned()),
+            ("watch_window: 15m", "watch_window: 10s".to_owned()),
+            ("good_response: 500ms", "good_response: 20s".to_owned()),
+            ("threshold_critical: 95", "threshold_critical: 100".to_owned()),
+        ] {
+            assert!(text.contains(from), "no {from:?} in config/spacetime.yaml");
+            text = text.replace(from, &to);
+        }
+        std::fs::write(site.config(), text).unwrap();
+        site
+    }
+
     pub(super) fn config(&self) -> PathBuf {
         self.dir.path().join("backout.yaml")
     }
@@ -110,6 +151,7 @@ health_checks:
             ("HOME", self.dir.path()),
             ("USER", "tester".as_ref()),
             ("LANG", "C.UTF-8".as_ref()),
+            ("TERM", "xterm-256color".as_ref()),
             ("XDG_RUNTIME_DIR", runtime.as_path()),
             ("BACKOUT_CONFIG", self.config().as_path()),
         ] {

@@ -97,6 +97,7 @@ fn changes_production(effect: &Effect) -> bool {
             | Command::Unmute { .. }
             | Command::Override { .. }
             | Command::Tick { .. }
+            | Command::Inform { .. }
             | Command::Guide { deed: Deed::Look | Deed::Done { .. }, .. }
             | Command::Acknowledge { .. }
             | Command::Trigger { .. }

@@ -40,4 +40,6 @@ def leave(*_):
     threading.Timer(3, os._exit, (0,)).start()
 
 signal.signal(signal.SIGTERM, leave)
+# Room for those who come while the last ones are served: a full queue drops them without a word.
+ThreadingHTTPServer.request_queue_size = 256
 ThreadingHTTPServer(("", 8080), Handler).serve_forever()

@@ -58,3 +58,40 @@ async fn every_answer_of_a_server_is_told_apart() {
     assert_eq!(class(&gone), WhyClass::Refused, "{gone:?}");
     assert!(!format!("{denied:?}{absent:?}{gone:?}{slow:?}").contains("geheim"));
 }
+
+/// P-19: what is configured without its address is where the documents' variables say, and no secret
+/// of them is shown.
+#[tokio::test]
+async fn the_documents_variables_say_where_things_are() {
+    let Some(bench) = filled().await else { return };
+    let Some(redis) = crate::redis::start() else { return };
+    let slack = crate::notify::sinks::Http::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("backout.yaml");
+    let text = "environment: variables\nstate_dir: state\ndatabase: {postgres: {}}\nredis: {}\n\
+                notification_channels: [slack]\nhealth_checks: [{check_id: a, check_type: tcp, \
+                endpoint_url: 'tcp://127.0.0.1:9', interval: 10s, timeout: 5s}]\n";
+    std::fs::write(&config, text).unwrap();
+    let redis_url = format!("redis://:geheim@127.0.0.1:{}", redis.port);
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_backout"));
+        command.env_clear().envs([("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")]);
+        command.env("HOME", folder.path()).env("XDG_RUNTIME_DIR", folder.path());
+        command.env("DATABASE_URL", bench.place().url().reveal()).env("REDIS_URL", &redis_url);
+        command.env("SLACK_WEBHOOK_URL", slack.url("/services/T0"));
+        command.arg("--config").arg(&config).args(arguments);
+        crate::support::said(command)
+    };
+    let doctor = run(&["doctor"]);
+    assert!(doctor.out.contains("Redis: it answers"), "{doctor:?}");
+    let activity = run(&["db", "activity"]);
+    assert_eq!(activity.code, 0, "{activity:?}");
+    assert!(activity.out.contains(" of 60 connections"), "{activity:?}");
+    let told = run(&["notify", "test"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert_eq!(slack.got().len(), 1);
+    let shown = run(&["config", "show"]);
+    for said in [doctor, activity, told, shown] {
+        assert!(!said.out.contains("geheim") && !said.err.contains("geheim"), "{said:?}");
+    }
+}

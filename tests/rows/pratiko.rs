@@ -81,6 +81,12 @@ rows! {
         by "`health_checks:` with a known `check_id`"
         in ["configs::an_override_changes_only_what_it_says",
             "configs::every_file_of_the_documents_loads_as_it_stands"];
+    row_P_19 "The documents' variables"
+        by "the environment; `backout doctor`"
+        in ["postgres::checks::the_documents_variables_say_where_things_are",
+            "configs::an_address_that_is_not_written_is_that_of_the_documents_variable",
+            "monitor::the_flags_of_the_documents_the_status_and_the_log_files",
+            "frontend::the_safety_backup_is_in_the_bucket_before_the_first_migration"];
     row_P_20 "Console, log files, metrics, Slack, mail for what is critical"
         by "`notifications:`, `log_files:`"
         in ["notify::a_critical_alert_reaches_slack_and_mail_a_warning_slack_alone_and_its_end_whoever_heard",
@@ -134,6 +140,10 @@ rows! {
         in ["guides::pages::each_page_looks_at_what_its_row_names",
             "guides::built_in_procedures_look_at_the_demo",
             "guides::row_s_79_p_74_a_step_is_run_journaled_and_never_called_good_unseen"];
+    row_P_32 "Guided: health checks fail, in short"
+        by "`backout guide run network-timeout`, `backout config edit`"
+        in ["assess::a_change_of_the_configuration_is_shown_before_it_counts_and_nothing_typed_is_lost",
+            "guides::built_in_procedures_look_at_the_demo"];
     row_P_33 "Guided: a database rollback fails, in short"
         by "`backout guide run migration-rollback-fails`, `backout doctor`"
         in ["guides::pages::each_page_looks_at_what_its_row_names",
@@ -144,6 +154,10 @@ rows! {
         in ["guides::pages::each_page_looks_at_what_its_row_names",
             "guides::built_in_procedures_look_at_the_demo",
             "frontend::a_frontend_in_a_folder_goes_back_and_what_has_no_version_is_kept"];
+    row_P_35 "Guided: alarms that are not true, with own samples beside the thresholds"
+        by "`backout guide run false-alarms`, `backout check --samples 60`"
+        in ["assess::own_samples_stand_beside_the_thresholds_of_an_alarm",
+            "guides::built_in_procedures_look_at_the_demo"];
     row_P_36 "Components that lost each other"
         by "`backout doctor`, `backout guide run components-lost`"
         in ["monitor::a_monitor_ends_when_its_time_is_over_and_watches_only_here",
@@ -165,6 +179,10 @@ rows! {
         by "`backout db state`, `backout db snapshot NAME`"
         in ["full::the_database_says_its_head_and_is_copied_by_a_name",
             "full::alembic_is_asked_by_its_command_and_its_own_ledger_says_whether_it_happened"];
+    row_P_41 "Where logs and what was preserved of them lie"
+        by "`log_files: documents`, key `e`"
+        in ["bundle::a_rollback_leaves_two_bundles_that_verify_and_hold_what_was_logged_before",
+            "configs::the_log_files_of_the_documents_by_one_word"];
     row_P_42 "Guided: recovery by hand when the automatic rollback fails"
         by "`backout guide run recovery-by-hand`, `rollback --strategy …`"
         in ["guides::pages::the_pages_of_the_documents_are_there_and_none_does_what_the_hazards_forbid",

@@ -26,6 +26,10 @@ rows! {
         by "the header; `assess --json`"
         in ["src/model/tree/tests.rs::each_of_the_five_stimuli_alone_is_critical",
             "damage::corruption_is_critical_and_asks_for_level_3"];
+    row_S_06 "HIGH: five minutes, then a rollback"
+        by "the header; Assess; rules"
+        in ["rules::high_has_five_minutes_and_then_it_is_on_record_and_the_rule_acts",
+            "src/model/tree/tests.rs::a_better_class_keeps_the_clock_until_it_has_held"];
     row_S_07 "MEDIUM: fifteen minutes, then a rollback is considered"
         by "the header; Assess"
         in ["scenarios::every_story_ends_as_written",
@@ -38,6 +42,10 @@ rows! {
     row_S_09 "Level 1: a switch, no data change, the failed version kept"
         by "`rollback --level 1`"
         in ["compose::levels::level_1_moves_traffic_back_drops_no_request_and_puts_the_tag_back"];
+    row_S_10 "Level 1, assessed: containers, who serves, errors, a decision"
+        by "Assess; `assess`"
+        in ["compose::levels::assess_shows_containers_and_errors_and_level_2_runs_by_keys",
+            "assess::an_assessment_says_what_runs_what_failed_and_what_can_be_gone_back_to"];
     row_S_11 "The version to go to is verified at its own address"
         by "`rollback --level 1`; `plan`"
         in ["demo::a_dead_target_whose_release_is_gone_blocks_before_anything_changes",
@@ -114,6 +122,13 @@ rows! {
         by "`plan --level 3`"
         in ["full::a_plan_shows_its_parts_and_a_failing_smoke_command_ends_level_2_failed",
             "compose::recovery::a_server_goes_back_to_a_moment_and_goes_on_from_there"];
+    row_S_31 "Level 3, assessed: marker, counts, points, and who was told"
+        by "`assess`, `assess --informed WHO`, `:informed WHO`"
+        in ["assess::an_assessment_says_what_runs_what_failed_and_what_can_be_gone_back_to"];
+    row_S_32 "Level 3, stopped: nothing of the application runs, no volume is lost"
+        by "`rollback --level 3`"
+        in ["compose::levels::level_3_brings_data_and_database_back_and_keeps_what_was_live",
+            "compose::engine::a_stop_waits_for_its_grace_and_says_who_was_killed"];
     row_S_33 "Files are restored beside and the live ones kept"
         by "`rollback --level 3`"
         in ["compose::levels::level_3_brings_data_and_database_back_and_keeps_what_was_live"];
@@ -131,6 +146,11 @@ rows! {
         by "`rollback: {health_wait, health_every}`"
         in ["src/steps/tests.rs::a_wait_for_health_ends_when_it_is_ready_and_says_why_when_its_time_is_over",
             "compose::levels::level_3_brings_data_and_database_back_and_keeps_what_was_live"];
+    row_S_38 "Level 3, the data: tables by size, rows then and now, the marker"
+        by "`rollback --level 3`; Validate; the report"
+        in ["compose::levels::level_3_brings_data_and_database_back_and_keeps_what_was_live",
+            "src/model/tables.rs::tables_are_listed_largest_first_with_their_rows_then_and_now",
+            "full::a_table_that_is_gone_ends_level_2_failed_with_the_ways_to_bring_it_back"];
     row_S_39 "A watch of a fixed length"
         by "`monitor --duration 300`"
         in ["monitor::a_monitor_ends_when_its_time_is_over_and_watches_only_here"];
@@ -193,6 +213,10 @@ rows! {
         by "`guide show database-corruption`; `rollback --level 3`"
         in ["guides::pages::the_procedures_of_the_documents_hold_what_their_rows_ask_and_no_hazard",
             "compose::levels::level_3_brings_data_and_database_back_and_keeps_what_was_live"];
+    row_S_53 "Emergency: a security breach"
+        by "`backout breach report`, `backout guide run security-breach`"
+        in ["compose::breach::evidence_is_kept_before_the_containers_are_cut_off_and_our_session_lives",
+            "breach::nothing_starts_until_another_user_gives_the_security_release"];
     row_S_54 "Emergency: the rollback is done and services are not well"
         by "`guide show rollback-failed`"
         in ["guides::pages::the_procedures_of_the_documents_hold_what_their_rows_ask_and_no_hazard",

@@ -55,6 +55,16 @@ impl Compose {
         Err(Error::new(Kind::Rejected, message))
     }
 
+    /// Every container of the project, with what it is doing.
+    pub(super) async fn all_parts(&self) -> Result<Vec<SafeText>, Error> {
+        let all = self.docker.of_project(&self.settings.project, None).await?;
+        let line = |one: &Container| {
+            let well = if one.health.as_deref() == Some("healthy") { ", healthy" } else { "" };
+            SafeText::new(&format!("{}{well}: {}", said(one), one.image))
+        };
+        Ok(all.iter().map(line).collect())
+    }
+
     /// What a look from outside tells of a colour that does not come up (S-70): its container, who
     /// has its port, whether its compose files can be read, and whether it reaches the database.
     pub(super) async fn reasons(&self, color: &Color) -> Vec<SafeText> {

@@ -67,6 +67,10 @@ impl Workload for Compose {
         self.all_well(color).await
     }
 
+    async fn parts(&self) -> Result<Vec<SafeText>, Error> {
+        self.all_parts().await
+    }
+
     async fn diagnose(&self, color: &Color) -> Vec<SafeText> {
         self.reasons(color).await
     }

@@ -26,6 +26,7 @@ use super::{
 };
 
 mod sessions;
+mod sizes;
 
 /// How long a look may take that reads no rows.
 const LOOK: Duration = Duration::from_secs(20);
@@ -166,17 +167,11 @@ impl Database for PostgresDatabase {
     }
 
     async fn size(&self) -> Result<u64, Error> {
-        let sql = |e: sqlx::Error| translate("measure", &self.thing(), &e);
-        self.looked("measure", LOOK, async {
-            let mut connection = self.reading().await?;
-            let size: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(sql)?;
-            connection.close().await.ok();
-            Ok(size.unsigned_abs())
-        })
-        .await
+        self.looked("measure", LOOK, self.measured()).await
+    }
+
+    async fn table_sizes(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.looked("measure", LOOK, self.measured_tables()).await
     }
 
     async fn dump(&self, into: &Path, told: Told<'_>) -> Result<Vec<TableFacts>, Error> {

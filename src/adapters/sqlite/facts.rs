@@ -65,3 +65,17 @@ async fn table(connection: &mut SqliteConnection, name: String) -> Result<TableF
     let max_id = row.try_get_unchecked::<Option<i64>, _>(1)?;
     Ok(TableFacts { rows: count(0)?, max_id, values, name })
 }
+
+/// Every table of the application with its indexes, in bytes of whole pages.
+pub(super) async fn sizes(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(String, u64)>, sqlx::Error> {
+    let sizes: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name \
+         WHERE m.tbl_name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+         AND m.tbl_name NOT LIKE 'backout\\_%' ESCAPE '\\' GROUP BY 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(sizes.into_iter().map(|(name, size)| (name, size.unsigned_abs())).collect())
+}

@@ -176,6 +176,13 @@ impl Database for SqliteDatabase {
         Ok(with_sidecars(&self.path).iter().map(length).sum())
     }
 
+    async fn table_sizes(&self) -> Result<Vec<(String, u64)>, Error> {
+        let mut connection = self.reading().await?;
+        let sizes = facts::sizes(&mut connection).await;
+        connection.close().await.ok();
+        sizes.map_err(|e| translate("measure", &self.thing(), &e))
+    }
+
     async fn dump(&self, into: &Path, told: Told<'_>) -> Result<Vec<TableFacts>, Error> {
         let mut connection = self.reading().await?;
         let tables = dump::write(&mut connection, &self.thing(), into, told).await?;

@@ -38,6 +38,11 @@ pub(super) fn only_looks(config: &Config) -> &'static str {
             "no platform is configured (platform:), so this configuration only looks; backout \
              doctor says what each level lacks"
         }
+        (false, false) if !config.services.is_empty() => {
+            "no platform and traffic are configured (platform:, traffic:): services go back one by \
+             one (backout rollback --service NAME --target VERSION); level 1 takes them all back \
+             where services.NAME.to says where to"
+        }
         (false, false) | (true, true) => {
             "no platform and traffic are configured (platform:, traffic:), so this configuration \
              only looks; backout doctor says what each level lacks"

@@ -9,6 +9,7 @@ use crate::adapters::compose::{Compose, ComposeHosts, ComposeSettings};
 use crate::adapters::database::Database;
 use crate::adapters::docker::{DockerFence, DockerHost, DockerTools};
 use crate::adapters::fence_file::FenceFile;
+use crate::adapters::fleet::Fleet;
 use crate::adapters::kube::{
     self, Kube, KubeFence, KubeParts, KubeTraffic, KubeTrafficSettings, KubeWorkload,
 };
@@ -38,11 +39,17 @@ impl Stack {
     pub fn of(config: &Config, program: &Program, clock: &Clock) -> Option<Self> {
         let engine = engine(config, clock);
         let front = front(config, clock);
-        let workload = match &front {
-            Some(front) => Arc::new(SiteWorkload::new(Arc::clone(front))),
-            None => workload(config, program, engine.as_ref(), clock)?,
+        let (workload, traffic) = match (&front, fleet(config)) {
+            (None, Some(fleet)) => fleet,
+            (Some(front), _) => {
+                let site: Arc<dyn Workload> = Arc::new(SiteWorkload::new(Arc::clone(front)));
+                (site, traffic(config, engine.as_ref(), clock)?)
+            }
+            (None, None) => (
+                workload(config, program, engine.as_ref(), clock)?,
+                traffic(config, engine.as_ref(), clock)?,
+            ),
         };
-        let traffic = traffic(config, engine.as_ref(), clock)?;
         let database = database(config, clock);
         let traffic = WritersInDatabase::over(traffic, database.as_ref(), clock);
         Some(Self {
@@ -54,7 +61,10 @@ impl Stack {
                 .iter()
                 .map(|(color, address)| (color.clone(), address.url.clone()))
                 .collect(),
-            public_url: config.traffic.as_ref()?.public_url().to_owned(),
+            public_url: config
+                .traffic
+                .as_ref()
+                .map_or_else(String::new, |traffic| traffic.public_url().to_owned()),
             program: program.clone(),
             database,
             cluster: cluster(config, clock).map(|kube| Arc::new(kube) as Arc<dyn Cluster>),
@@ -64,6 +74,27 @@ impl Stack {
             redactor: Arc::new(config.redactor()),
         })
     }
+}
+
+/// Services that go back by commands of their own, where nothing else runs or is switched.
+fn fleet(config: &Config) -> Option<(Arc<dyn Workload>, Arc<dyn Traffic>)> {
+    if !matches!(config.platform, Platform::None) || config.traffic.is_some() {
+        return None;
+    }
+    let by_command = config.services.iter().filter(|(_, service)| service.roll_back.is_some());
+    let instances: Vec<_> = by_command
+        .flat_map(|(name, service)| {
+            let line = |(instance, address): (&'_ String, &'_ Option<String>)| {
+                (name.clone(), instance.clone(), address.clone().unwrap_or_default())
+            };
+            service.instances.iter().map(line).collect::<Vec<_>>()
+        })
+        .collect();
+    if instances.is_empty() {
+        return None;
+    }
+    let all = instances.iter().map(|(service, one, at)| (&**service, &**one, &**at));
+    Some((Arc::new(Fleet::new(all)), Arc::new(Fixed::new(Fleet::SIDE.into()))))
 }
 
 /// What runs the program; nothing where nothing is known of it.

@@ -12,6 +12,7 @@
 mod archive;
 mod frames;
 mod host;
+mod lay;
 mod make;
 mod manifest;
 mod place;
@@ -21,6 +22,7 @@ mod source;
 mod verify;
 
 pub use host::host;
+pub use lay::lay_out;
 pub use make::{Automatic, Floor, Made, Order, make, preview};
 pub use manifest::{FileRecord, Manifest, Previous, SourceRecord, SourceState, Trigger, Truncated};
 pub use read::{Entries, Entry};

@@ -128,6 +128,7 @@ fn commands() -> Vec<Command> {
             digest: Digest::of(b"outage"),
             deed: super::super::guide::Deed::Done { note: "told #ops".into() },
         },
+        Command::Inform { note: "the product owner: 14 minutes".into() },
     ]
 }
 
@@ -173,6 +174,7 @@ fn name_of(command: &Command) -> usize {
         Command::Veto { .. } => 37,
         Command::Freeze { .. } => 38,
         Command::Guide { .. } => 39,
+        Command::Inform { .. } => 40,
     }
 }
 
@@ -496,7 +498,7 @@ fn every_command_survives_the_journal() {
     let commands = commands();
     let mut kinds: Vec<usize> = commands.iter().map(name_of).collect();
     kinds.dedup();
-    assert_eq!(kinds, (0..40).collect::<Vec<_>>(), "one of every kind");
+    assert_eq!(kinds, (0..41).collect::<Vec<_>>(), "one of every kind");
     for command in commands {
         let entry = entry(Body::Command("c-1".into(), command));
         assert_eq!(there_and_back(&entry), entry);

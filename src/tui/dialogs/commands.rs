@@ -54,6 +54,10 @@ pub fn read(line: &str, world: &World, now: Time) -> Option<Result<Command, Stri
         Verb::Severity => severity(rest, world),
         Verb::Unhold => unhold(rest, world),
         Verb::Tick => tick(rest, world),
+        Verb::Informed => match rest.trim() {
+            "" => Err("say who was told, and what".to_owned()),
+            note => Ok(Command::Inform { note: SafeText::new(note) }),
+        },
         Verb::Ack => ack(rest, world),
         Verb::Freeze => freeze(rest, now),
         Verb::Thaw => reason(rest).map(|reason| Command::Freeze { until: None, reason }),

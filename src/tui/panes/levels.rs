@@ -100,6 +100,9 @@ fn draw(view: &View<'_>, card: &LevelCard, suggested: bool, width: usize) -> Vec
     if !card.data.is_empty() {
         facts.push(format!("data: {}", card.data));
     }
+    if card.level == Level::PointInTime && (chosen || suggested) {
+        facts.extend(stakeholders(view));
+    }
     if let Some(last) = last(view, card.level) {
         facts.push(last);
     }
@@ -117,6 +120,17 @@ fn draw(view: &View<'_>, card: &LevelCard, suggested: bool, width: usize) -> Vec
         }
     }
     rows
+}
+
+/// Whether those whose data it is were told what going back loses (S-31).
+fn stakeholders(view: &View<'_>) -> Option<String> {
+    let incident = view.world.situation.incident.as_ref()?;
+    Some(match &incident.informed {
+        Some(told) => {
+            format!("stakeholders told at {} by {}: {}", words::hour(told.at), told.by, told.note)
+        }
+        None => "stakeholders: nobody was told on record (:informed WHO WHAT)".to_owned(),
+    })
 }
 
 /// When this level last went well, and how long it took.

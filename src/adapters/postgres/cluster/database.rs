@@ -83,6 +83,10 @@ impl Database for PostgresCluster {
         self.plain.activity().await
     }
 
+    async fn operations(&self) -> Result<Vec<SafeText>, Error> {
+        self.plain.operations().await
+    }
+
     fn url(&self) -> String {
         self.plain.url()
     }
@@ -115,6 +119,10 @@ impl Database for PostgresCluster {
 
     async fn size(&self) -> Result<u64, Error> {
         self.plain.size().await
+    }
+
+    async fn table_sizes(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.plain.table_sizes().await
     }
 
     async fn dump(&self, into: &Path, told: Told<'_>) -> Result<Vec<TableFacts>, Error> {

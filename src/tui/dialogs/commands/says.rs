@@ -39,6 +39,7 @@ pub fn says(command: &Command, now: Time) -> String {
         Command::Tick { item, done: false, .. } => {
             format!("item {item} of the checklist is open again")
         }
+        Command::Inform { note } => format!("on record: stakeholders were told, {note}"),
         Command::Lock { until, .. } => format!("nobody else deploys until {}", clock(until)),
         Command::Unlock { emergency: true, .. } => "releases the emergency stop".to_owned(),
         Command::Unlock { emergency: false, .. } => "releases the deployment lock".to_owned(),

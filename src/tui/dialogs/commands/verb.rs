@@ -40,6 +40,8 @@ pub enum Verb {
     Unhold,
     /// An item of the checklist is done.
     Tick,
+    /// Those whose data it is were told what going back would lose.
+    Informed,
     /// One looks after what was announced.
     Ack,
     /// Nothing starts by rules for a while.
@@ -57,7 +59,7 @@ const CLASSES: [&str; 6] = ["critical", "high", "medium", "low", "none", "measur
 
 impl Verb {
     /// All of them, as listed.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Since,
         Self::Mute,
         Self::Unmute,
@@ -69,6 +71,7 @@ impl Verb {
         Self::Release,
         Self::HandOver,
         Self::Tick,
+        Self::Informed,
         Self::Pin,
         Self::Unpin,
         Self::Undo,
@@ -100,6 +103,7 @@ impl Verb {
             Self::Severity => "severity",
             Self::Unhold => "unhold",
             Self::Tick => "tick",
+            Self::Informed => "informed",
             Self::Ack => "ack",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
@@ -127,6 +131,7 @@ impl Verb {
             Self::Severity => "severity CLASS WHY",
             Self::Unhold => "unhold WHY",
             Self::Tick => "tick ITEM WHAT",
+            Self::Informed => "informed WHO WHAT",
             Self::Ack => "ack WHAT",
             Self::Freeze => "freeze 30m WHY",
             Self::Thaw => "thaw WHY",
@@ -154,6 +159,7 @@ impl Verb {
             Self::Severity => "how bad it is, whatever is measured",
             Self::Unhold => "lift all that is held",
             Self::Tick => "an item of the checklist after a rollback is done",
+            Self::Informed => "stakeholders were told what going back would lose",
             Self::Ack => "you look after it: nobody further up is called; ack all",
             Self::Freeze => "nothing starts by rules for a while",
             Self::Thaw => "rules may act again",
@@ -180,9 +186,13 @@ impl Verb {
             points.map(|point| point.id.to_string()).collect()
         };
         match self {
-            Self::Since | Self::Unhold | Self::Type | Self::Freeze | Self::Thaw | Self::Lock => {
-                Vec::new()
-            }
+            Self::Since
+            | Self::Unhold
+            | Self::Type
+            | Self::Freeze
+            | Self::Thaw
+            | Self::Lock
+            | Self::Informed => Vec::new(),
             Self::Unlock => {
                 let stop = situation.locks.emergency.as_ref();
                 stop.map(|_| "emergency".to_owned()).into_iter().collect()
@@ -240,6 +250,7 @@ impl Verb {
             | Self::Release
             | Self::Severity
             | Self::Tick
+            | Self::Informed
             | Self::Freeze
             | Self::Thaw
             | Self::Lock
