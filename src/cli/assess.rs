@@ -44,10 +44,11 @@ pub(crate) async fn run(
         session.wait_for(LIMIT.saturating_sub(SURE), settled).await?;
     }
     if let Some(who) = &asked.informed {
-        session.send(Command::Inform { note: SafeText::new(who) }).await?;
+        let note = SafeText::new(who);
+        session.send(Command::Inform { note: note.clone() }).await?;
         let told = |session: &Session| {
             let incident = session.situation.incident.as_ref();
-            incident.is_some_and(|incident| incident.informed.is_some())
+            incident.and_then(|one| one.informed.as_ref()).is_some_and(|told| told.note == note)
         };
         session.wait_for(SURE, told).await?;
     }

@@ -38,17 +38,18 @@ pub(super) fn run(world: &World, asked: &Edit, out: &mut dyn Write) -> Result<Ex
     let copy = beside(&file, &format!("edit-{}", std::process::id()));
     let text = asked.from.as_deref().map(read).transpose()?;
     write(&copy, text.as_ref().unwrap_or(&before))?;
-    let changed = wanted(world, asked, (&file, &copy, &before), out);
-    // What somebody has written is not lost with what is wrong in it.
-    match changed {
-        Ok(Some(after)) => {
-            put(&file, &before, &after, out)?;
-            std::fs::remove_file(&copy).ok();
-            Ok(Exit::Ok)
+    let wanted = wanted(world, asked, (&file, &copy, &before), out);
+    let written = wanted.and_then(|wanted| {
+        if let Some(after) = wanted {
+            return put(&file, &before, &after, out);
         }
-        Ok(None) => {
+        say(out, &format!("nothing was changed in {}\n", file.display()));
+        Ok(())
+    });
+    // What somebody has written is not lost with what went wrong.
+    match written {
+        Ok(()) => {
             std::fs::remove_file(&copy).ok();
-            say(out, &format!("nothing was changed in {}\n", file.display()));
             Ok(Exit::Ok)
         }
         Err(failure) => {
