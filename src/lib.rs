@@ -62,3 +62,4 @@ pub mod report;
 pub mod steps;
 pub mod text;
 pub mod tui;
+pub mod yaml;

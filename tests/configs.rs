@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use backout::config::{Config, Environment, Platform, Problem, find, load, render};
+use backout::config::{Config, Environment, Platform, Problem, find, load, render, schema};
 use backout::model::rule::{Action, Mode, Rule};
 use backout::model::severity::Severity;
 
@@ -303,16 +303,14 @@ fn yaml_of_every_make_is_read() {
 }
 
 #[test]
-fn kinds_that_come_later_load_and_say_so() {
-    let config =
-        loaded("health_checks: [{check_id: ping, check_type: icmp, host: shop.example}]\n");
-    assert_eq!(config.checks[0].kind.name(), "icmp");
-    assert!(config.notes.iter().any(|note| note.contains("icmp come later")));
+fn what_the_documents_say_of_repositories_that_go_together_counts() {
     let config = valid("derived-p002-rollback_config.yaml");
-    for key in ["health_check_timeout", "cross_repo_coordination"] {
-        let note = format!("not used yet: {key}");
-        assert!(config.notes.contains(&note), "{note}");
-    }
+    assert!(!config.notes.iter().any(|note| note.contains("not used")), "{:?}", config.notes);
+    assert!(config.rollback.together);
+    let config = loaded("health_check_timeout: 60\ncross_repo_coordination: false\n");
+    assert_eq!((config.rollback.health_wait.as_secs(), config.rollback.together), (60, false));
+    let config = loaded("health_check_timeout: 60\nrollback: {health_wait: 90s}\n");
+    assert_eq!(config.rollback.health_wait.as_secs(), 90);
 }
 
 fn rule<'a>(config: &'a Config, id: &str) -> &'a Rule {
@@ -694,7 +692,9 @@ fn the_shipped_example_shows_every_kind_and_every_default() {
         "log_pattern",
         "process",
         "prometheus",
+        "push",
         "redis",
+        "s3_object",
         "system_resource",
         "systemd_unit",
         "tcp",
@@ -823,5 +823,51 @@ fn the_log_files_of_the_documents_by_one_word() {
     ];
     for (path, expected) in named {
         assert_eq!(path.as_deref(), Some(Path::new(expected)));
+    }
+}
+
+/// Every configuration there is: what is shipped, what loads and what is refused.
+fn all() -> Vec<PathBuf> {
+    let shipped = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).unwrap();
+    let shipped = shipped.map(|entry| entry.unwrap().path());
+    let shipped = shipped.filter(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    let mut all: Vec<_> = shipped.chain(files("valid")).chain(files("invalid")).collect();
+    all.sort();
+    all
+}
+
+/// `assets/backout.schema.json` is what the reader asks; it is written anew by
+/// `BACKOUT_WRITE_SCHEMA=1`.
+#[test]
+fn the_schema_is_what_the_reader_asks_and_finds_the_same_mistakes() {
+    let read = schema(&all(), &environment());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/backout.schema.json");
+    let text = format!("{}\n", serde_json::to_string_pretty(&read).unwrap());
+    if std::env::var_os("BACKOUT_WRITE_SCHEMA").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "{} is old: run with BACKOUT_WRITE_SCHEMA=1", path.display());
+
+    let schema = jsonschema::validator_for(&read).unwrap();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let shipped = ["backout", "spacetime", "pratiko", "medical-kg", "frontend"];
+    let shipped = shipped.map(|name| config.join(format!("{name}.yaml")));
+    for path in files("valid").into_iter().chain(shipped) {
+        let file = backout::yaml::one(&fs::read_to_string(&path).unwrap()).unwrap();
+        let wrong: Vec<_> = schema.iter_errors(&file).map(|wrong| wrong.to_string()).collect();
+        assert_eq!(wrong, Vec::<String>::new(), "{}", path.display());
+    }
+    for (mistake, good) in [
+        ("rollback: {gate_probs: 3}", "rollback: {gate_probes: 3}"),
+        ("rollback: {gate_probes: 300}", "rollback: {gate_probes: 30}"),
+        ("rollback: {drain: 30}", "rollback: {drain: 30s}"),
+        ("colors: {blue: {ulr: http://b}}", "colors: {blue: {url: http://b}}"),
+        ("production: yes", "production: true"),
+        ("health_checks: {a: 1}", "health_checks: [{check_id: a, check_type: tcp}]"),
+        ("health_checks: [{check_id: a, check_type: tpc}]", "[{check_id: a, check_type: tcp}]"),
+    ] {
+        assert!(!schema.is_valid(&backout::yaml::one(mistake).unwrap()), "{mistake}");
+        assert!(schema.is_valid(&backout::yaml::one(good).unwrap()), "{good}");
     }
 }

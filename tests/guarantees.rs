@@ -184,19 +184,30 @@ pub(crate) fn plan_for(stack: &Stack, arguments: &[&str]) -> Plan {
     assert!(stack.run(&["check"]).code <= 3);
     let level = after("--level").map_or(1, |level| level.parse().unwrap());
     let environment = Environment::of([("HOME", "/srv/dana")]);
-    let config = load(&stack.config(), &environment)
-        .unwrap_or_else(|problems| panic!("{} problems", problems.len()));
+    let target = after("--target").map(PointId::from);
+    plan_of(&stack.config(), &stack.state(), &environment, (level, target))
+}
+
+/// The plan of a level, to a target, of a configuration and what its journal knows.
+pub(crate) fn plan_of(
+    config: &Path,
+    state: &Path,
+    environment: &Environment,
+    (level, to): (u8, Option<PointId>),
+) -> Plan {
+    let config =
+        load(config, environment).unwrap_or_else(|problems| panic!("{} problems", problems.len()));
     let (program, clock) = (Program::at(env!("CARGO_BIN_EXE_backout")), Clock::real());
     runtime().block_on(async {
         let target = Target::of(&config, &program, &clock);
-        let known = match Reader::open(&stack.state()).await {
+        let known = match Reader::open(state).await {
             Ok(mut reader) => reader.situation().await.unwrap(),
             Err(_) => Situation::default(),
         };
         let deploys = deploys::Known::of(&known).with_file(&config);
         let facts = Facts {
             level: Level::from_number(level).unwrap(),
-            target: after("--target").map(PointId::from),
+            target: to,
             points: deploys::targets(&config, target.as_ref(), &deploys, &clock).await,
             known: deploys,
             thorough: false,
@@ -205,7 +216,7 @@ pub(crate) fn plan_for(stack: &Stack, arguments: &[&str]) -> Plan {
             history: known.history.clone(),
         };
         let made = planner::plan(&config, target.as_ref(), &facts, &clock).await;
-        made.unwrap_or_else(|no| panic!("{arguments:?}: {}", no.why)).0
+        made.unwrap_or_else(|no| panic!("level {level}: {}", no.why)).0
     })
 }
 

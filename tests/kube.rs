@@ -6,6 +6,7 @@ mod checks;
 mod crash;
 mod foreign;
 mod interrupts;
+mod keys;
 mod lab;
 mod levels;
 mod many;

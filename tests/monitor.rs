@@ -2,6 +2,7 @@
 //! a real Prometheus scrapes, and the objectives.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
@@ -305,4 +306,86 @@ fn a_monitor_ends_when_its_time_is_over_and_watches_only_here() {
     assert!(text.contains("DATABASE_URL set"), "{text}");
     assert!(text.contains("REDIS_URL not set"), "{text}");
     assert!(!text.contains("geheim"), "{text}");
+}
+
+/// Posts a body to a server on loopback, with a token; its status and answer.
+fn post(port: u16, path: &str, token: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.0\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    let status = said.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    (status, said)
+}
+
+#[test]
+fn what_a_job_says_of_itself_counts_whether_posted_or_typed() {
+    let port = free_port();
+    let stack = Stack::up(None);
+    let text = std::fs::read_to_string(stack.config()).unwrap();
+    let job = "health_checks:\n  - {check_id: nightly, service: app, check_type: push, \
+               max_age: 1h, interval: 1s, fail_after: 1, ok_after: 1, threshold_critical: 500}\n";
+    std::fs::write(stack.config(), text.replacen("health_checks:\n", job, 1)).unwrap();
+    add(&stack, &format!("triggers: {{listen: '127.0.0.1:{port}', token: geheim-4711}}\n"));
+    let _monitor = Monitor::start(&stack, &[]);
+    let status = |number: u8| {
+        let line = format!("backout_check_status{{check=\"nightly\",service=\"app\"}} {number}");
+        stack.wait(&line, PATIENCE, || get(port, "/metrics").1.contains(&line));
+    };
+    status(3);
+    let path = "/checks/nightly";
+    assert_eq!(post(port, path, "wrong", "{\"status\": \"ok\"}").0, 401);
+    assert_eq!(post(port, "/checks/other", "geheim-4711", "{\"status\": \"ok\"}").0, 404);
+    let (code, said) = post(port, path, "geheim-4711", "{\"status\": \"fine\"}");
+    assert!(code == 400 && said.contains("or warn, fail, unknown"), "{said}");
+    let (code, said) = post(port, path, "geheim-4711", "{\"status\": \"ok\", \"value\": 412}");
+    assert_eq!(code, 202, "{said}");
+    status(0);
+    let typed = stack.run(&["check", "post", "nightly", "ok", "--value", "512"]);
+    assert_eq!(typed.code, 0, "{typed:?}");
+    status(2);
+    let unknown = stack.run(&["check", "post", "daily", "ok"]);
+    assert_eq!(unknown.code, 64, "{unknown:?}");
+    assert!(unknown.err.contains("those are nightly"), "{unknown:?}");
+}
+
+/// More checks than one append of the journal takes, all of which change at the same time.
+#[test]
+fn a_thousand_checks_are_watched_and_fall_and_rise_together() {
+    let port = free_port();
+    let (scrape, stack) = (free_port(), Stack::up(None));
+    let text = std::fs::read_to_string(stack.config()).unwrap();
+    let mut many = "health_checks:\n".to_owned();
+    for number in 0..1000 {
+        writeln!(
+            many,
+            "  - {{check_id: many{number}, service: many, check_type: tcp, critical: false, \
+             endpoint_url: 'tcp://127.0.0.1:{port}', interval: 1s, timeout: 900ms, fail_after: 1, \
+             ok_after: 1}}"
+        )
+        .unwrap();
+    }
+    std::fs::write(stack.config(), text.replacen("health_checks:\n", &many, 1)).unwrap();
+    add(&stack, &format!("triggers: {{listen: '127.0.0.1:{scrape}', token: geheim-4711}}\n"));
+    let _monitor = Monitor::start(&stack, &[]);
+    let all = |number: u8| {
+        let what = format!("all are {number}");
+        stack.wait(&what, PATIENCE, || {
+            let page = get(scrape, "/metrics").1;
+            let many = page.lines().filter(|line| line.contains("service=\"many\""));
+            let many = many.filter(|line| line.starts_with("backout_check_status"));
+            many.filter(|line| line.ends_with(&format!(" {number}"))).count() == 1000
+        });
+    };
+    all(2);
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    all(0);
 }

@@ -14,7 +14,7 @@ use backout::model::entry::{Body, Entry, Event, StepEnd};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::support::{Stack, promised};
-use super::tools::required;
+use super::tools::{SmallDisk, required};
 
 /// Numbers that no user or group of a machine has.
 pub(crate) const GROUP: u32 = 64_123;
@@ -437,53 +437,12 @@ fn a_run_that_waits_with_nobody_attached_tells_someone_and_a_failing_command_is_
     assert_eq!(stack.run(&["abort", "now"]).code, 0);
 }
 
-/// A small disk for the state folder, unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// None when this machine does not let us, by the test's name.
-    fn mount(at: &Path, test: &str) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let mounted = rustix::process::geteuid().is_root()
-            && Command::new("mount")
-                .args(["-t", "tmpfs", "-o", "size=32m,mode=0700", "tmpfs"])
-                .arg(at)
-                .output()
-                .is_ok_and(|done| done.status.success());
-        if !mounted {
-            assert!(!required("mount"), "{test} needs root and the right to mount a tmpfs");
-            tell(&format!("SKIPPED {test}: needs root and the right to mount a tmpfs"));
-        }
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    /// Takes every byte that is free.
-    fn fill(&self) {
-        let mut file =
-            std::fs::File::options().create(true).append(true).open(self.filler()).unwrap();
-        for size in [64 * 1024, 4096] {
-            let block = vec![7; size];
-            while file.write_all(&block).is_ok() {}
-        }
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("somebody-elses.log")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        Command::new("umount").arg("-l").arg(&self.0).output().ok();
-    }
-}
-
 /// MUST BE SHOWN: level 1 with a full disk.
 #[test]
 fn on_a_full_disk_level_1_reaches_stable_and_evidence_is_left_out_with_a_reason() {
     let name = "on_a_full_disk_level_1_reaches_stable_and_evidence_is_left_out_with_a_reason";
     let stack = Stack::up(Some("errors:0.3"));
-    let Some(disk) = SmallDisk::mount(&stack.state(), name) else { return };
+    let Some(disk) = SmallDisk::mount(&stack.state(), 32, name) else { return };
     // The journal and its ballast are there before the disk is full.
     assert_ne!(stack.run(&["check"]).code, 78);
     disk.fill();
@@ -518,7 +477,7 @@ fn on_a_full_disk_level_1_reaches_stable_and_evidence_is_left_out_with_a_reason(
 fn on_a_full_disk_evidence_goes_elsewhere_and_the_ballast_comes_back_with_the_space() {
     let name = "on_a_full_disk_evidence_goes_elsewhere_and_the_ballast_comes_back_with_the_space";
     let stack = Stack::up(Some("errors:0.3"));
-    let Some(disk) = SmallDisk::mount(&stack.state(), name) else { return };
+    let Some(disk) = SmallDisk::mount(&stack.state(), 32, name) else { return };
     add(&stack, "evidence: {remote: evidence-elsewhere}\n");
     assert_ne!(stack.run(&["check"]).code, 78);
     disk.fill();

@@ -7,7 +7,7 @@ use super::support::{Stack, said};
 #[test]
 fn the_example_of_a_workflow_runs_what_it_says_and_puts_no_input_into_a_shell() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/github-actions-rollback.yml");
-    let file: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let file: Value = backout::yaml::one(&std::fs::read_to_string(path).unwrap()).unwrap();
     let inputs = &file["on"]["workflow_dispatch"]["inputs"];
     assert_eq!(inputs["environment"]["default"], "staging");
     assert_eq!(inputs["environment"]["options"], serde_json::json!(["staging", "production"]));

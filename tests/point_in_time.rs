@@ -198,6 +198,10 @@ fn corruption_goes_back_to_the_point_and_everything_that_was_live_is_kept() {
 fn a_finished_recovery_that_cannot_be_taken_back_says_so_and_changes_nothing() {
     let stack = Stack::up(Some("corruption"));
     good(&stack.run(&SWAP), &stack);
+    // Others see that the run is over a moment after its end is written.
+    stack.wait("the lock is gone", Duration::from_secs(10), || {
+        !stack.dir().join("deployment-emergency-stop").exists()
+    });
     let before = fixed(&stack);
     let back = stack.run(&["rollback", "--undo", "last", "--auto-confirm", "--reason", "test"]);
     assert_eq!(back.code, 10, "{back:?}");

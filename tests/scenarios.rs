@@ -206,7 +206,7 @@ fn every_story_ends_as_written() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let scenario: Scenario = serde_yaml::from_str(&text)
+        let scenario: Scenario = backout::yaml::one(&text)
             .unwrap_or_else(|error| panic!("{name} cannot be read: {error}"));
         assert!(!scenario.about.is_empty() && !scenario.expect.is_empty(), "{name} says nothing");
         let mut before: Option<Assessment> = None;

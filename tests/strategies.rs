@@ -192,6 +192,14 @@ fn services_go_back_in_reverse_order_and_with_what_no_longer_works_with_them() {
     assert!(said.err.contains("no version of web is known that works with it"), "{said:?}");
     let said = fleet.stack.run(&["plan", "--service", "api"]);
     assert!(said.err.contains("no version is said for api"), "{said:?}");
+    // Each for itself: what no longer goes together is refused, never parted in silence.
+    let kept = std::fs::read_to_string(fleet.stack.config()).unwrap();
+    let alone = format!("{kept}cross_repo_coordination: false\n");
+    std::fs::write(fleet.stack.config(), alone).unwrap();
+    let said = fleet.stack.run(&["plan", "--service", "api", "--target", "2.4.9"]);
+    assert_eq!(said.code, 10, "{said:?}");
+    assert!(said.err.contains("goes to 2.4.9: name web, too"), "{said:?}");
+    std::fs::write(fleet.stack.config(), kept).unwrap();
     // Brought there together.
     let go = ["rollback", "--service", "api", "--target", "2.4.9", "--auto-confirm"];
     let said = fleet.stack.run(&[&go[..], &["--reason", "together"]].concat());

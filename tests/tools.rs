@@ -1,6 +1,7 @@
 //! Programs of others that a test runs for real: found at the start, or said to be missing.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,6 +96,55 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A small disk of its own, unmounted when dropped.
+pub(crate) struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// So many MiB; none when this machine does not let us, by the test's name.
+    #[expect(clippy::print_stdout, reason = "a test that did not run has to say so")]
+    pub(crate) fn mount(at: &Path, size: u32, test: &str) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = rustix::process::geteuid().is_root()
+            && Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &format!("size={size}m,mode=0700"), "tmpfs"])
+                .arg(at)
+                .output()
+                .is_ok_and(|done| done.status.success());
+        if !mounted {
+            assert!(!required("mount"), "{test} needs root and the right to mount a tmpfs");
+            println!("SKIPPED {test}: needs root and the right to mount a tmpfs");
+        }
+        mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// Takes every byte that is free.
+    pub(crate) fn fill(&self) {
+        let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
+        for size in [64 * 1024, 4096] {
+            let block = vec![7; size];
+            while file.write_all(&block).is_ok() {}
+        }
+    }
+
+    /// Gives so many bytes of that back.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        let file = File::options().write(true).open(self.filler()).unwrap();
+        let size = file.metadata().unwrap().len();
+        file.set_len(size.saturating_sub(bytes)).unwrap();
+    }
+
+    /// What takes the place.
+    pub(crate) fn filler(&self) -> PathBuf {
+        self.0.join("somebody-elses.log")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(&self.0).output().ok();
     }
 }
 

@@ -38,6 +38,11 @@ impl Reply {
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
+
+    /// The colour that it names as its `environment`.
+    pub fn environment(&self) -> Option<String> {
+        Some(self.json()?.get("environment")?.as_str()?.to_owned())
+    }
 }
 
 /// Asks `url` for what it has, within `limit`. Redirects are answers, not followed.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub database: Database,
     /// What to ask.
     pub query: String,
+    /// What the one row has to hold, as text: the version of a schema.
+    pub expect: Option<String>,
     /// Thresholds on the number that comes back, or on the number of rows.
     pub thresholds: Thresholds,
 }
@@ -69,6 +71,9 @@ impl Settings {
     }
 
     fn judge(&self, rows: &sqlite::Rows) -> Seen {
+        if let Some(expected) = &self.expect {
+            return judge_text(rows, expected);
+        }
         let counts = self.query.to_lowercase().contains("count(");
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand rows")]
         let (value, unit) = match rows.number {
@@ -84,6 +89,17 @@ impl Settings {
             if self.thresholds.any() { self.thresholds.judge(value, unit) } else { Finding::Good };
         Seen::new(finding, note.trim_end()).with_value(value, unit)
     }
+}
+
+/// Whether the only row holds `expected`.
+fn judge_text(rows: &sqlite::Rows, expected: &str) -> Seen {
+    let found = match (&rows.first, rows.count) {
+        (Some(found), 1) if found == expected => return Seen::good(found),
+        (Some(found), 1) => found.clone(),
+        (_, 1) => "nothing".to_owned(),
+        (_, count) => format!("{count} rows"),
+    };
+    Seen::bad(WhyClass::Content, &found, &format!("is {found}, expected {expected}"))
 }
 
 /// A file that is gone, locked or damaged is a database that does not answer; a query that is not

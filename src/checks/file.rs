@@ -1,12 +1,10 @@
 //! `file`: a file that has to be there, or must not be; its age and size.
 
-use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
+use crate::model::ids::Time;
 use crate::model::reading::{Reason, WhyClass};
 
 use super::seen::Seen;
@@ -19,6 +17,13 @@ pub struct Settings {
     pub path: PathBuf,
     /// Whether it has to be there; the corruption marker must not.
     pub present: bool,
+    /// Its age and size.
+    pub limits: Limits,
+}
+
+/// What the age and the size of what is there may be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
     /// The oldest that it may be.
     pub max_age: Option<Duration>,
     /// The least bytes that it may have.
@@ -33,34 +38,44 @@ impl Settings {
     /// Looks once.
     pub async fn probe(&self, cx: &ProbeCx) -> Seen {
         let name = self.path.display();
-        match tokio::fs::metadata(&self.path).await {
-            Ok(_) if !self.present => Seen::bad(
-                WhyClass::Content,
-                "is there",
-                &format!("{name} is there, expected absent"),
-            ),
-            Ok(found) => self.judge(&found, cx),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                if self.present {
-                    Seen::bad(WhyClass::Content, "absent", &format!("{name} is not there"))
-                } else {
-                    Seen::good("absent")
-                }
-            }
+        let found = match tokio::fs::metadata(&self.path).await {
+            Ok(found) => Some((found.len(), found.modified().ok().map(Time::from))),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
             Err(e) => {
                 let text = format!("could not look at {name}: {e}");
-                Seen::unknown(Reason::NoPermission, &text)
+                return Seen::unknown(Reason::NoPermission, &text);
             }
-        }
+        };
+        let name = name.to_string();
+        self.limits.judge(&name, found, self.present, cx.clock.now())
     }
+}
 
-    fn judge(&self, found: &Metadata, cx: &ProbeCx) -> Seen {
-        let bytes = found.len();
+impl Limits {
+    /// Judges the bytes of what is called `name` and when it was last changed, where that is known;
+    /// it is there if there are such, and `present` says whether it has to be.
+    pub fn judge(
+        &self,
+        name: &str,
+        found: Option<(u64, Option<Time>)>,
+        present: bool,
+        now: Time,
+    ) -> Seen {
+        let (bytes, changed) = match found {
+            None if present => {
+                return Seen::bad(WhyClass::Content, "absent", &format!("{name} is not there"));
+            }
+            None => return Seen::good("absent"),
+            Some(_) if !present => {
+                let text = format!("{name} is there, expected absent");
+                return Seen::bad(WhyClass::Content, "is there", &text);
+            }
+            Some(found) => found,
+        };
         let too = |note: &str, text: String| Seen::bad(WhyClass::Threshold, note, &text);
         let seen = 'seen: {
-            if let (Some(limit), Ok(changed)) = (self.max_age, found.modified()) {
-                let age = cx.clock.now() - DateTime::<Utc>::from(changed);
-                let age = age.to_std().unwrap_or_default();
+            if let (Some(limit), Some(changed)) = (self.max_age, changed) {
+                let age = (now - changed).to_std().unwrap_or_default();
                 if age > limit {
                     let (age, limit) = (age.as_secs(), limit.as_secs());
                     break 'seen too("too old", format!("{age} s old, at most {limit} s"));
@@ -92,14 +107,7 @@ mod tests {
     use crate::model::reading::Finding;
 
     fn settings(path: &Path) -> Settings {
-        Settings {
-            path: path.to_owned(),
-            present: true,
-            max_age: None,
-            min_bytes: None,
-            max_bytes: None,
-            thresholds: Thresholds::default(),
-        }
+        Settings { path: path.to_owned(), present: true, limits: Limits::default() }
     }
 
     async fn note(settings: Settings, cx: &ProbeCx) -> (bool, String) {
@@ -127,15 +135,16 @@ mod tests {
         let path = dir.path().join("dump.gz");
         std::fs::write(&path, [0; 100]).unwrap();
         let cx = fixture::cx();
-        let small = Settings { min_bytes: Some(101), ..settings(&path) };
+        let limited = |limits: Limits| Settings { limits, ..settings(&path) };
+        let small = limited(Limits { min_bytes: Some(101), ..Limits::default() });
         assert_eq!(note(small, &cx).await, (false, "too small".into()));
-        let large = Settings { max_bytes: Some(99), ..settings(&path) };
+        let large = limited(Limits { max_bytes: Some(99), ..Limits::default() });
         assert_eq!(note(large, &cx).await, (false, "too large".into()));
         let critical = Some(Range::From(100.0));
         let thresholds = Thresholds { warning: None, critical };
-        assert!(!note(Settings { thresholds, ..settings(&path) }, &cx).await.0);
+        assert!(!note(limited(Limits { thresholds, ..Limits::default() }), &cx).await.0);
         let hour = Some(Duration::from_hours(1));
-        let aged = Settings { max_age: hour, ..settings(&path) };
+        let aged = limited(Limits { max_age: hour, ..Limits::default() });
         assert_eq!(note(aged.clone(), &cx).await, (true, "there".into()));
         let later = Clock::manual(cx.clock.now() + chrono::Duration::hours(2));
         let cx = ProbeCx { clock: later, ..cx };

@@ -91,10 +91,13 @@ async fn once(spec: &CheckSpec, cx: &ProbeCx, limit: Duration, memory: &mut Memo
             CheckKind::Dns(settings) => settings.probe(limit, &cx.clock).await,
             CheckKind::TlsCert(settings) => settings.probe(limit, &cx.clock).await,
             CheckKind::Redis(settings) => settings.probe(limit, &cx.clock).await,
+            CheckKind::Push(settings) => settings.probe(&spec.id, cx).await,
+            CheckKind::S3Object(settings) => Box::pin(settings.probe(limit, &cx.clock)).await,
             CheckKind::Container(settings) => Box::pin(settings.probe(limit, cx, memory)).await,
             CheckKind::Kubernetes(settings) => Box::pin(settings.probe(limit, cx, memory)).await,
-            CheckKind::Later { kind } => {
-                Seen::unknown(Reason::BadConfig, &format!("{kind} comes later"))
+            CheckKind::Unaddressed { kind } => {
+                let text = format!("{kind}: where to ask is not configured");
+                Seen::unknown(Reason::BadConfig, &text)
             }
         }
     };

@@ -22,7 +22,9 @@ pub mod look;
 pub mod place;
 pub mod process;
 pub mod prometheus;
+pub mod push;
 pub mod redis;
+pub mod s3_object;
 pub mod seen;
 pub mod system_resource;
 pub mod systemd_unit;
@@ -94,14 +96,18 @@ pub enum CheckKind {
     TlsCert(tls_cert::Settings),
     /// A server that speaks the protocol of Redis.
     Redis(redis::Settings),
+    /// What another program said last of itself.
+    Push(push::Settings),
+    /// An object of a bucket.
+    S3Object(s3_object::Settings),
     /// A container, as its engine sees it.
     Container(container::Settings),
     /// A workload or a service of a cluster, as its API server sees it.
     Kubernetes(kubernetes::Settings),
-    /// A kind that is known but not built yet: loads, reads unknown.
-    Later {
-        /// Its name in the file.
-        kind: String,
+    /// One from a file of others that does not say where to ask: reads unknown.
+    Unaddressed {
+        /// What kind it would be.
+        kind: &'static str,
     },
 }
 
@@ -122,9 +128,11 @@ impl CheckKind {
             Self::Dns(_) => "dns",
             Self::TlsCert(_) => "tls_cert",
             Self::Redis(_) => "redis",
+            Self::Push(_) => "push",
+            Self::S3Object(_) => "s3_object",
             Self::Container(_) => "container",
             Self::Kubernetes(_) => "kubernetes",
-            Self::Later { kind } => kind,
+            Self::Unaddressed { kind } => kind,
         }
     }
 
@@ -144,16 +152,18 @@ impl CheckKind {
             Self::Dns(settings) => settings.target(),
             Self::TlsCert(settings) => settings.target(),
             Self::Redis(settings) => settings.target(),
+            Self::Push(_) => "what it says of itself".to_owned(),
+            Self::S3Object(settings) => settings.target(),
             Self::Container(settings) => settings.target(),
             Self::Kubernetes(settings) => settings.target(),
-            Self::Later { .. } => String::new(),
+            Self::Unaddressed { .. } => String::new(),
         }
     }
 
     /// The thresholds on the value of its readings; those of HTTP are on the status.
     pub fn thresholds(&self) -> Option<&Thresholds> {
         match self {
-            Self::File(settings) => Some(&settings.thresholds),
+            Self::File(settings) => Some(&settings.limits.thresholds),
             Self::Custom(settings) => Some(&settings.thresholds),
             Self::DatabaseConnection(settings) => Some(&settings.thresholds),
             Self::SystemResource(settings) => Some(&settings.thresholds),
@@ -164,9 +174,34 @@ impl CheckKind {
             Self::Dns(settings) => Some(&settings.thresholds),
             Self::TlsCert(settings) => Some(&settings.thresholds),
             Self::Redis(settings) => Some(&settings.thresholds),
+            Self::Push(settings) => Some(&settings.thresholds),
+            Self::S3Object(settings) => Some(&settings.limits.thresholds),
             Self::Container(settings) => Some(&settings.thresholds),
             Self::Kubernetes(settings) => Some(&settings.thresholds),
-            Self::HttpResponse(_) | Self::Tcp(_) | Self::Later { .. } => None,
+            Self::HttpResponse(_) | Self::Tcp(_) | Self::Unaddressed { .. } => None,
+        }
+    }
+
+    /// All thresholds that it has, those of HTTP too, to be changed for a while.
+    pub fn thresholds_mut(&mut self) -> Option<&mut Thresholds> {
+        match self {
+            Self::File(settings) => Some(&mut settings.limits.thresholds),
+            Self::Custom(settings) => Some(&mut settings.thresholds),
+            Self::DatabaseConnection(settings) => Some(&mut settings.thresholds),
+            Self::SystemResource(settings) => Some(&mut settings.thresholds),
+            Self::Process(settings) => Some(&mut settings.thresholds),
+            Self::SystemdUnit(settings) => Some(&mut settings.thresholds),
+            Self::LogPattern(settings) => Some(&mut settings.thresholds),
+            Self::Prometheus(settings) => Some(&mut settings.thresholds),
+            Self::Dns(settings) => Some(&mut settings.thresholds),
+            Self::TlsCert(settings) => Some(&mut settings.thresholds),
+            Self::Redis(settings) => Some(&mut settings.thresholds),
+            Self::Push(settings) => Some(&mut settings.thresholds),
+            Self::S3Object(settings) => Some(&mut settings.limits.thresholds),
+            Self::Container(settings) => Some(&mut settings.thresholds),
+            Self::Kubernetes(settings) => Some(&mut settings.thresholds),
+            Self::HttpResponse(settings) => Some(&mut settings.thresholds),
+            Self::Tcp(_) | Self::Unaddressed { .. } => None,
         }
     }
 }

@@ -228,7 +228,12 @@ mod tests {
         fn start(mark: &str) -> Self {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", "read line", mark]).stdin(Stdio::piped());
-            Self(command.spawn().unwrap())
+            let child = command.spawn().unwrap();
+            // It has its command line a moment after it has been started.
+            while super::command(child.id()).is_none_or(|line| !line.contains(mark)) {
+                std::thread::yield_now();
+            }
+            Self(child)
         }
     }
 

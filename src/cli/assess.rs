@@ -38,7 +38,7 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let mut session = Session::open(world, Need::Look).await?;
-    check::looked(&mut session, LIMIT).await?;
+    session.looked(LIMIT).await?;
     // A check that has just begun to fail needs a few looks more to be sure of.
     if !session.wait_for(SURE, |session| settled(session) && decided(session)).await? {
         session.wait_for(LIMIT.saturating_sub(SURE), settled).await?;

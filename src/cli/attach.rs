@@ -1,6 +1,7 @@
 //! The console: `backout`, `backout attach`.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -11,7 +12,7 @@ use crate::tui::{self, glyphs, theme::Depth};
 
 use super::relay::Relay;
 use super::session::{self, Place};
-use super::{World, say, theme};
+use super::{World, say};
 
 /// How the console draws.
 #[derive(Args, Debug, Clone)]
@@ -56,7 +57,7 @@ impl Screen {
         let environment = &world.environment;
         tui::Look {
             theme: self.theme.clone(),
-            themes: tui::theme::Themes { folders: theme::folders(world) },
+            themes: tui::theme::Themes { folders: themes(world) },
             depth: self.depth(environment),
             glyphs: match self.glyphs {
                 Glyphs::Auto if environment.is_utf8() => glyphs::UTF8,
@@ -186,4 +187,13 @@ async fn one(world: &World, place: &Place, screen: &Screen) -> Result<Option<Str
     let goodbye = goodbye?;
     say(&mut std::io::stdout(), &format!("{goodbye}"));
     Ok(goodbye.next)
+}
+
+/// Where people's own themes are: beside the configuration, then in their own settings.
+pub(crate) fn themes(world: &World) -> Vec<PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let config = world.config.clone().or_else(|| crate::config::find(&here, &world.environment));
+    let beside = config.and_then(|file| Some(file.parent()?.join("themes")));
+    let own = world.environment.config_home().map(|home| home.join("backout/themes"));
+    beside.into_iter().chain(own).collect()
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::failure::{Exit, Failure};
-use crate::model::ids::CheckId;
 use crate::report::{self, documents};
 
 use super::session::{self, Need, Session};
@@ -52,7 +51,7 @@ pub(crate) async fn run(
         return samples::run(world, (count, &check.of), out).await;
     }
     let mut session = Session::open(world, Need::Look).await?;
-    looked(&mut session, LIMIT).await?;
+    session.looked(LIMIT).await?;
     let (situation, readings) = (&session.situation, &session.readings);
     let checks = session.place.config.checks.iter();
     let services = checks.map(|spec| (spec.id.clone(), spec.role.service.clone())).collect();
@@ -70,27 +69,6 @@ pub(crate) async fn run(
     let exit = exit(situation);
     session.close().await;
     Ok(exit)
-}
-
-/// Waits until every live check has looked once under this engine.
-pub(crate) async fn looked(session: &mut Session, limit: Duration) -> Result<bool, Failure> {
-    let live: Vec<CheckId> = session
-        .place
-        .config
-        .checks
-        .iter()
-        .filter(|spec| spec.live)
-        .map(|spec| spec.id.clone())
-        .collect();
-    let since = session.fresh_since();
-    session
-        .wait_for(limit, |session| {
-            live.iter().all(|id| {
-                session.situation.checks.contains_key(id)
-                    && session.readings.get(id).is_some_and(|reading| reading.at >= since)
-            })
-        })
-        .await
 }
 
 /// 0 ok, 1 warning, 2 critical, 3 unknown: unknown never becomes good. The same as the document

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     let config = &place.config;
     allowed(config)?;
     let mut session = Session::open(world, Need::Change).await?;
-    super::check::looked(&mut session, Duration::from_secs(30)).await?;
+    session.looked(Duration::from_secs(30)).await?;
     calm(&session.situation)?;
     let tables = tables(world, config).await;
     let before = served(world, config).await;

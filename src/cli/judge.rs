@@ -4,17 +4,21 @@
 use std::io::Write;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
+use crate::checks::push::{self, Said};
 use crate::failure::{Exit, Failure};
 use crate::model::entry::Command;
 use crate::model::ids::{CheckId, Time};
+use crate::model::reading::Status;
 use crate::model::times;
 use crate::report;
 use crate::text::SafeText;
 
+use super::place::place;
 use super::session::{self, Need, Session};
-use super::{World, check, say};
+use super::{World, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct Since {
@@ -86,6 +90,20 @@ pub(crate) enum CheckCommand {
     Unset {
         /// The check
         check: String,
+    },
+    /// Say how something is that no check can look at: a job of the night, a pipeline
+    Post {
+        /// The check, of kind push
+        check: String,
+        /// How it is
+        #[arg(value_parser = PossibleValuesParser::new(["ok", "warn", "fail", "unknown"]))]
+        status: String,
+        /// A number for its thresholds
+        #[arg(long, allow_hyphen_values = true)]
+        value: Option<f64>,
+        /// A few words for people
+        #[arg(long, default_value = "")]
+        note: String,
     },
 }
 
@@ -248,7 +266,41 @@ pub(crate) async fn change(
             let command = Command::Unset { check: check.clone() };
             send(world, command, out, |_| format!("{check} is as configured again")).await
         }
+        CheckCommand::Post { check, status, value, note } => {
+            let status = match status.as_str() {
+                "ok" => Status::Ok,
+                "warn" => Status::Warn,
+                "fail" => Status::Fail,
+                _ => Status::Unknown,
+            };
+            let said = Said { status, value: *value, note: note.clone() };
+            post(world, check, said, out).await
+        }
     }
+}
+
+/// Keeps what is said for the next look: no engine has to run for that.
+async fn post(
+    world: &World,
+    check: &str,
+    said: Said,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let place = place(world)?;
+    let known = push::of(&place.config.checks);
+    let Some((id, settings)) = known.iter().find(|(id, _)| id.as_str() == check) else {
+        let all: Vec<&str> = known.iter().map(|(id, _)| id.as_str()).collect();
+        let hint = if all.is_empty() {
+            "none is configured: add one with check_type: push".to_owned()
+        } else {
+            format!("those are {}", all.join(", "))
+        };
+        return Err(usage(format!("{check:?} is not a check of kind push"), &hint));
+    };
+    let failed = |e: crate::adapters::Error| Failure::new(Exit::Unknown, e.message);
+    settings.keep(id, said, world.clock.now()).await.map_err(failed)?;
+    say(out, &format!("{check}: kept for its next look\n"));
+    Ok(Exit::Ok)
 }
 
 /// How long the comparison may take to be made.
@@ -257,7 +309,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) async fn compare(world: &World, out: &mut dyn Write) -> Result<Exit, Failure> {
     let mut session = Session::open(world, Need::Look).await?;
     let since = session.now();
-    check::looked(&mut session, LIMIT).await?;
+    session.looked(LIMIT).await?;
     let made = |session: &Session| {
         let comparison = session.live.as_ref().and_then(|live| live.comparison.as_ref());
         comparison.is_some_and(|comparison| comparison.at >= since)

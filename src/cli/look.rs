@@ -20,6 +20,8 @@ pub(crate) enum ConfigCommand {
     },
     /// Show what is in force, secrets masked
     Show,
+    /// Print the JSON schema that editors complete and check it by
+    Schema,
     /// Change it in an editor: checked, and the difference shown, before it counts
     Edit(config_edit::Edit),
 }
@@ -72,6 +74,7 @@ pub(crate) fn config(
             let place = session::place(world)?;
             say(out, &checked(&place.config));
         }
+        ConfigCommand::Schema => say(out, include_str!("../../assets/backout.schema.json")),
         ConfigCommand::Edit(asked) => return config_edit::run(world, asked, out),
         ConfigCommand::Show => {
             let place = session::place(world)?;

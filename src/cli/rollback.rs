@@ -21,8 +21,10 @@ use super::follow::follow;
 use super::session::{self, Need, Session};
 use super::{World, plan, say};
 
-/// How long a plan may take to be made.
+/// How long a plan is waited for before it is said that it takes long.
 const ANSWER: Duration = Duration::from_secs(20);
+/// How often it is waited for that long while the engine is there.
+const PATIENCE: u32 = 9;
 
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -241,11 +243,17 @@ async fn ask(
     let over = |session: &Session| made(session) || session.situation.refused.is_some();
     for _ in 0..3 {
         let epoch = session.situation.epoch;
+        let ended = |session: &Session| over(session) || session.situation.epoch != epoch;
         session.send(command.clone()).await?;
-        session
-            .wait_for(ANSWER, |session| over(session) || session.situation.epoch != epoch)
-            .await?;
-        if over(session) {
+        for waited in 1..=PATIENCE {
+            if session.wait_for(ANSWER, ended).await? {
+                break;
+            }
+            // Ten thousand objects, or a slow server: who waits is told so.
+            let text = format!("the engine still plans, {} s", (ANSWER * waited).as_secs());
+            writeln!(std::io::stderr().lock(), "{text}").ok();
+        }
+        if !ended(session) || over(session) {
             break;
         }
     }
@@ -253,7 +261,8 @@ async fn ask(
 }
 
 fn unanswered() -> Failure {
-    let message = format!("could not plan: the engine did not answer in {} s", ANSWER.as_secs());
+    let message =
+        format!("could not plan: the engine did not answer in {} s", (ANSWER * PATIENCE).as_secs());
     Failure::new(Exit::Unknown, message).hint("look at engine.log in the state folder")
 }
 

@@ -162,6 +162,9 @@ impl Session {
 
     /// Reads what is new.
     pub(crate) async fn refresh(&mut self) -> Result<(), Failure> {
+        // Before the journal: what the engine says that it has seen is written there by then.
+        self.live = self.samples.live().await.map_err(journal)?;
+        self.readings = self.samples.latest().await.map_err(journal)?;
         loop {
             let entries = self.entries().await?;
             if entries.is_empty() {
@@ -171,8 +174,6 @@ impl Session {
                 self.situation.apply(entry);
             }
         }
-        self.live = self.samples.live().await.map_err(journal)?;
-        self.readings = self.samples.latest().await.map_err(journal)?;
         Ok(())
     }
 
@@ -200,6 +201,21 @@ impl Session {
     /// Now, by the session's clock.
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Waits until every live check has looked once under this engine, for at most `limit`; whether
+    /// they have.
+    pub(crate) async fn looked(&mut self, limit: Duration) -> Result<bool, Failure> {
+        let live = self.place.config.checks.iter().filter(|spec| spec.live);
+        let live: Vec<CheckId> = live.map(|spec| spec.id.clone()).collect();
+        let since = self.fresh_since();
+        self.wait_for(limit, |session| {
+            live.iter().all(|id| {
+                session.situation.checks.contains_key(id)
+                    && session.readings.get(id).is_some_and(|reading| reading.at >= since)
+            })
+        })
+        .await
     }
 
     /// Waits until `done` says so, for at most `limit`; whether it did.
@@ -242,7 +258,8 @@ impl Session {
     /// Attaches to the engine that the keeper starts next, or to one of its own where that engine
     /// had ended because nobody was attached.
     async fn again(&mut self) -> Result<(), Failure> {
-        for tried in 0..50 {
+        // A host that is busy with the incident itself starts a program slowly.
+        for tried in 0..200 {
             self.clock.sleep(Duration::from_millis(100)).await;
             if tried == 20
                 && let Some(pair) = &self.pair

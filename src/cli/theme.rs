@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Subcommand;
 
@@ -33,7 +32,7 @@ pub(crate) fn run(
     screen: &attach::Screen,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let themes = Themes { folders: folders(world) };
+    let themes = Themes { folders: attach::themes(world) };
     match what {
         ThemeCommand::List => {
             list(world, &themes, out);
@@ -46,15 +45,6 @@ pub(crate) fn run(
         }
         ThemeCommand::Lint { name } => Ok(lint(world, &themes, name.as_deref(), out)),
     }
-}
-
-/// Where people's own themes are: beside the configuration, then in their own settings.
-pub(crate) fn folders(world: &World) -> Vec<PathBuf> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let config = world.config.clone().or_else(|| crate::config::find(&here, &world.environment));
-    let beside = config.and_then(|file| Some(file.parent()?.join("themes")));
-    let own = world.environment.config_home().map(|home| home.join("backout/themes"));
-    beside.into_iter().chain(own).collect()
 }
 
 fn wrong(why: String) -> Failure {

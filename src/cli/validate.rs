@@ -13,7 +13,7 @@ use crate::text::SafeText;
 
 use super::session::{self, Need, Session};
 use super::validate_at::At;
-use super::{World, check, say};
+use super::{World, say};
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct Validate {
@@ -74,7 +74,7 @@ pub(crate) async fn run(
         let why = format!("this configuration is {environment}, not {wanted}");
         return Err(Failure::new(Exit::Usage, why).hint("name the right one with --config FILE"));
     }
-    check::looked(&mut session, Duration::from_secs(30)).await?;
+    session.looked(Duration::from_secs(30)).await?;
     let known = |session: &Session| {
         let live = session.live.as_ref();
         live.and_then(|live| live.signals.get("p95")?.value.number()).is_some()

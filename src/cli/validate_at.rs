@@ -111,8 +111,8 @@ fn endpoints(file: Option<&Path>) -> Result<Vec<Endpoint>, Failure> {
             (name, text)
         }
     };
-    serde_yaml::from_str(&text)
-        .map_err(|error| Failure::new(Exit::Usage, format!("could not read {name}: {error}")))
+    crate::yaml::one(&text)
+        .map_err(|why| Failure::new(Exit::Usage, format!("could not read {name}: {why}")))
 }
 
 async fn ask(base: &str, one: &Endpoint, requests: u32, world: &World) -> Result<Reading, Failure> {

@@ -1,6 +1,5 @@
 //! Rules that others wrote: alerts of Prometheus (M-22), and files of Argo's rollouts.
 
-use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use crate::adapters::prometheus::Server;
@@ -13,10 +12,10 @@ use crate::model::rule::{Action, Condition, Confirm, Rule};
 use crate::model::severity::Severity;
 use crate::model::signal::Role;
 
-use super::check::{Desk, Item, Table};
 use super::kinds::{address, headers};
 use super::remote_kinds::trusted;
 use super::rules::plain;
+use super::take::{Desk, Item, Table};
 use super::{file, node, rollout_file};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,19 +80,9 @@ fn from_file(item: &Item<'_>, server: Option<&Server>, every: Duration, all: &mu
     };
     let mut problems = Vec::new();
     let parsed = node::parse(&path, text, &mut problems);
-    let desk = Desk {
-        file: &path,
-        dir: path.parent().map(std::path::Path::to_owned).unwrap_or_default(),
-        environment: item.desk.environment,
-        problems: RefCell::new(problems),
-        notes: RefCell::default(),
-        credentials: RefCell::default(),
-        secrets: RefCell::default(),
-        project: OnceCell::new(),
-        words: RefCell::default(),
-    };
+    let desk = Desk::new(&path, item.desk.environment, problems);
     if let Some(root) = &parsed
-        && let Some(mut table) = (Item { desk: &desk, path: String::new(), node: root }).table()
+        && let Some(mut table) = Item::whole(&desk, root).table()
     {
         if table.has("apiVersion") && table.has("spec") {
             rollout_file::rollout(&mut table, base.as_ref(), all);
@@ -193,7 +182,7 @@ fn query(id: &str, name: &str, expr: &str, server: Option<&Server>, every: Durat
             min_volume: None,
             thresholds: Thresholds::default(),
         }),
-        None => CheckKind::Later { kind: "prometheus".to_owned() },
+        None => CheckKind::Unaddressed { kind: "prometheus" },
     };
     let timeout = SECOND * 5;
     CheckSpec {

@@ -7,9 +7,8 @@ use std::time::Duration;
 use crate::adapters::http::Target;
 use crate::adapters::objects::AwsKeys;
 
-use super::check::{Desk, Item, Table};
-use super::node::Value;
 use super::site_target::{self, Bucket, Store};
+use super::take::{Desk, Item, Table};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -49,7 +48,7 @@ pub(super) fn backup(root: &mut Table<'_>) -> Backup {
         backup.location = of_environment(root.desk);
         return backup;
     };
-    backup.files = table.list("files").iter().filter_map(super::check::Item::path).collect();
+    backup.files = table.list("files").iter().filter_map(super::take::Item::path).collect();
     (backup.data, backup.volume, backup.usual_place) = data(&mut table);
     backup.keep_count = table.count("keep_count", 1, 10_000).unwrap_or(backup.keep_count);
     backup.location = match table.take("location") {
@@ -132,7 +131,7 @@ fn in_bucket(desk: &Desk<'_>, address: &str) -> Option<Location> {
 /// say; and whether the folder is only the usual one.
 fn data(table: &mut Table<'_>) -> (Option<PathBuf>, Option<String>, bool) {
     let Some(item) = table.take("data") else { return (None, None, false) };
-    if !matches!(item.node.value, Value::Map(_)) {
+    if !item.is_map() {
         return (item.path(), None, false);
     }
     let Some(mut table) = item.table() else { return (None, None, false) };

@@ -1,7 +1,7 @@
 //! Sections that hold one of several things: `platform`, `traffic`, `database`.
 
-use super::check::{Item, Table};
 use super::did_you_mean;
+use super::take::{Item, Table};
 
 /// A section that holds one key which says what it is. One that comes later is noted.
 pub(super) fn choice<'a>(
@@ -12,6 +12,7 @@ pub(super) fn choice<'a>(
 ) -> Option<(String, Item<'a>)> {
     let item = root.take(key)?;
     let mut table = item.table()?;
+    table.may_hold(known.iter().chain(later));
     let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
     let [name] = names.as_slice() else {
         item.wrong_with(

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::text::SafeText;
 
-use super::check::Table;
 use super::presets;
 use super::problem::did_you_mean;
+use super::take::Table;
 
 /// How the console tells a change to somebody who does not look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct ConsoleSettings {
 /// tell, in the order of the file (S-76, S-78).
 pub(super) fn links(root: &mut Table<'_>) -> Vec<(SafeText, SafeText)> {
     let Some(mut table) = root.table("links") else { return Vec::new() };
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+    let names = table.names();
     let links = names.iter().filter_map(|name| {
         let place = table.text(name)?;
         Some((SafeText::new(name), SafeText::new(&place)))

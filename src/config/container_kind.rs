@@ -1,11 +1,13 @@
 //! The settings of checks that ask a container engine, and of logs that come from one.
 
+use std::path::Path;
+
 use crate::checks::container::{self, Measure, Which};
 
-use super::check::{Item, Table};
-use super::host_kinds::{ResourceDefaults, one_of};
+use super::host_kinds::ResourceDefaults;
 use super::kinds::thresholds;
 use super::kube_target::KubeNamespace;
+use super::take::{Item, Table};
 use super::target::{self, ComposeProject, Platform};
 
 /// What checks leave out and the rest of the file says.
@@ -16,10 +18,16 @@ pub(super) struct Defaults<'a> {
     pub(super) compose: Option<&'a ComposeProject>,
     /// The namespace that the program is in.
     pub(super) kubernetes: Option<&'a KubeNamespace>,
+    /// Where everything is kept.
+    pub(super) state_dir: &'a Path,
 }
 
 impl<'a> Defaults<'a> {
-    pub(super) fn new(resources: &'a ResourceDefaults, platform: &'a Platform) -> Self {
+    pub(super) fn new(
+        resources: &'a ResourceDefaults,
+        platform: &'a Platform,
+        state_dir: &'a Path,
+    ) -> Self {
         let compose = match platform {
             Platform::Compose(compose) => Some(compose),
             Platform::None
@@ -34,7 +42,7 @@ impl<'a> Defaults<'a> {
             | Platform::Compose(_)
             | Platform::Frontend(_) => None,
         };
-        Self { resources, compose, kubernetes }
+        Self { resources, compose, kubernetes, state_dir }
     }
 }
 
@@ -51,7 +59,7 @@ pub(super) fn container(
     let measure = table.take("measure").and_then(|item| {
         let words =
             [("restarts", Measure::Restarts), ("memory", Measure::Memory), ("cpu", Measure::Cpu)];
-        one_of(&item, "a measure", &words)
+        item.one_of("a measure", &words)
     });
     let thresholds = thresholds(table);
     let which = match service {

@@ -7,8 +7,8 @@ use crate::checks::{CheckKind, CheckSpec};
 use crate::model::ids::Time;
 
 use super::Hooks;
-use super::check::{Desk, Item};
 use super::environment::Environment;
+use super::take::{Desk, Item};
 
 /// Where a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,21 +78,7 @@ pub(super) fn forwarded_agent(
     }
     let commands = checks.iter().filter_map(|spec| match &spec.kind {
         CheckKind::Custom(settings) => Some((format!("check {}", spec.id), &settings.command)),
-        CheckKind::HttpResponse(_)
-        | CheckKind::Tcp(_)
-        | CheckKind::File(_)
-        | CheckKind::DatabaseConnection(_)
-        | CheckKind::SystemResource(_)
-        | CheckKind::Process(_)
-        | CheckKind::SystemdUnit(_)
-        | CheckKind::LogPattern(_)
-        | CheckKind::Prometheus(_)
-        | CheckKind::Dns(_)
-        | CheckKind::TlsCert(_)
-        | CheckKind::Redis(_)
-        | CheckKind::Container(_)
-        | CheckKind::Kubernetes(_)
-        | CheckKind::Later { .. } => None,
+        _ => None,
     });
     let hooks = hooks.all().map(|(name, command)| (format!("on.{name}"), command));
     commands.chain(hooks).find(|(_, command)| uses_agent(command)).map(|(name, _)| name)

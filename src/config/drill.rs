@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::check::Table;
+use super::take::Table;
 
 /// What a drill does here.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,7 +15,7 @@ use crate::model::guide::{Act, Guide, GuideStep};
 use crate::model::ids::Digest;
 use crate::text::SafeText;
 
-use super::check::Table;
+use super::take::Table;
 
 mod built_in;
 
@@ -88,7 +88,10 @@ fn read(id: &str, text: &str) -> Result<Guide, Error> {
         page.take(event).map_err(|why| wrong(range.start, &why))?;
     }
     page.end_step().map_err(|why| wrong(text.len(), &why))?;
-    let head: Head = serde_yaml::from_str(&page.head).map_err(|e| wrong(0, &e.to_string()))?;
+    if page.head.is_empty() {
+        return Err(wrong(0, "it has no head: begin with ---, title, version, reviewed and ---"));
+    }
+    let head: Head = crate::yaml::one(&page.head).map_err(|why| wrong(0, &why))?;
     if page.steps.is_empty() {
         return Err(wrong(text.len(), "it has no steps: begin one with ## and a title"));
     }
@@ -312,9 +315,10 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_file_is_said_with_its_line() {
         let cases = [
-            ("", "missing field"),
+            ("", "it has no head"),
             (HEAD, "it has no steps"),
-            ("## Look\n", "missing field"),
+            ("## Look\n", "it has no head"),
+            ("---\ntitle: A\n---\n## Look\n", "missing field"),
             (&format!("{HEAD}# Big\n"), "line 7: a step's title is of the second rank"),
             (&format!("{HEAD}## A\n```sh\nls\n```\n"), "line 8: \"sh\": say `sh look`"),
             (&format!("{HEAD}## A\n```sh look\nls\n```\n"), "say Expect:"),

@@ -7,11 +7,11 @@ use crate::checks::{CheckKind, CheckSpec};
 use crate::model::reading::{FailWindow, Policy};
 use crate::model::signal::{Role, Windows};
 
-use super::check::{Desk, Item, Table};
 use super::container_kind::Defaults;
 use super::judging::{self, Beside, Judging};
 use super::kinds::{self, Unnamed};
 use super::raw::{self, RawCheck};
+use super::take::{Desk, Item, Table};
 use super::{objectives, remote_kinds, unused};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -43,7 +43,7 @@ pub(super) fn checks(
 }
 
 fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration, defaults: &Defaults<'_>) -> Option<Built> {
-    let item = Item { desk, path: raw.path.clone(), node: &raw.node };
+    let item = raw.item(desk);
     let mut table = item.table()?;
     table.take("check_id");
     let name = table.text("name").unwrap_or_else(|| raw.id.clone());
@@ -64,8 +64,8 @@ fn one(desk: &Desk<'_>, raw: &RawCheck, every: Duration, defaults: &Defaults<'_>
     let kind = kinds::kind(&mut table, defaults);
     let clear = clear(&mut table, kind.as_ref().ok().and_then(Option::as_ref));
     table.later(&unused::OF_A_CHECK);
-    if !matches!(kind, Err(Unnamed) | Ok(Some(CheckKind::Later { .. }))) {
-        // Which keys an unknown kind has, or one that comes later, is not known.
+    if !matches!(kind, Err(Unnamed)) {
+        // Which keys an unknown kind has is not known.
         table.finish();
     }
     let kind = kind.ok()??;
@@ -235,22 +235,7 @@ fn phases(table: &mut Table<'_>) -> Vec<String> {
 fn count_requests(built: Vec<Built>) -> (Vec<CheckSpec>, Vec<Beside>) {
     let requests = |spec: &CheckSpec| match &spec.kind {
         CheckKind::HttpResponse(http) if spec.live => http.requests,
-        CheckKind::HttpResponse(_)
-        | CheckKind::Tcp(_)
-        | CheckKind::File(_)
-        | CheckKind::Custom(_)
-        | CheckKind::DatabaseConnection(_)
-        | CheckKind::SystemResource(_)
-        | CheckKind::Process(_)
-        | CheckKind::SystemdUnit(_)
-        | CheckKind::LogPattern(_)
-        | CheckKind::Prometheus(_)
-        | CheckKind::Dns(_)
-        | CheckKind::TlsCert(_)
-        | CheckKind::Redis(_)
-        | CheckKind::Container(_)
-        | CheckKind::Kubernetes(_)
-        | CheckKind::Later { .. } => 0,
+        _ => 0,
     };
     let bursts = built.iter().any(|check| requests(&check.spec) > 1);
     let least = if bursts { 2 } else { 1 };
@@ -284,23 +269,12 @@ pub(super) fn note_resolution(desk: &Desk<'_>, specs: &[CheckSpec], windows: &Wi
     let per_second: f64 = specs
         .iter()
         .filter(|spec| spec.role.counts_requests && spec.live)
-        .map(|spec| match &spec.kind {
-            CheckKind::HttpResponse(http) => f64::from(http.requests) / spec.interval.as_secs_f64(),
-            CheckKind::Tcp(_)
-            | CheckKind::File(_)
-            | CheckKind::Custom(_)
-            | CheckKind::DatabaseConnection(_)
-            | CheckKind::SystemResource(_)
-            | CheckKind::Process(_)
-            | CheckKind::SystemdUnit(_)
-            | CheckKind::LogPattern(_)
-            | CheckKind::Prometheus(_)
-            | CheckKind::Dns(_)
-            | CheckKind::TlsCert(_)
-            | CheckKind::Redis(_)
-            | CheckKind::Container(_)
-            | CheckKind::Kubernetes(_)
-            | CheckKind::Later { .. } => 1.0 / spec.interval.as_secs_f64(),
+        .map(|spec| {
+            let requests = match &spec.kind {
+                CheckKind::HttpResponse(http) => http.requests,
+                _ => 1,
+            };
+            f64::from(requests) / spec.interval.as_secs_f64()
         })
         .sum();
     if per_second <= 0.0 {

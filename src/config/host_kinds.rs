@@ -9,9 +9,9 @@ use crate::checks::system_resource::Resource;
 use crate::checks::threshold::{Range, Thresholds};
 use crate::checks::{log_pattern, process, system_resource, systemd_unit};
 
-use super::check::{Item, Table};
 use super::did_you_mean;
 use super::kinds::thresholds;
+use super::take::{Item, Table};
 
 /// Bytes that a compiled pattern may take.
 const PATTERN: usize = 1024 * 1024;
@@ -51,21 +51,6 @@ impl ResourceDefaults {
             critical: Some(Range::From(DOCUMENTS.1)),
         })
     }
-}
-
-/// One of some words, or a problem with the nearest of them.
-pub(super) fn one_of<T: Copy>(item: &Item<'_>, what: &str, words: &[(&str, T)]) -> Option<T> {
-    let text = item.text()?;
-    if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(*found);
-    }
-    let names = words.iter().map(|(word, _)| *word);
-    let hint = match did_you_mean(&text, names.clone()) {
-        Some(meant) => format!("did you mean {meant}?"),
-        None => format!("it is one of {}", names.collect::<Vec<_>>().join(", ")),
-    };
-    item.wrong_with(&format!("{text:?} is not {what}"), hint);
-    None
 }
 
 /// `resource: cpu`, or the documents' `metadata: {resource: cpu}`.
@@ -155,7 +140,7 @@ pub(super) fn process(table: &mut Table<'_>) -> Option<process::Settings> {
     let (least, most) =
         (table.count("min_count", 0, 100_000), table.count("max_count", 0, 100_000));
     let measure = table.take("value").and_then(|item| {
-        one_of(&item, "a value", &[("count", Measure::Count), ("memory", Measure::Memory)])
+        item.one_of("a value", &[("count", Measure::Count), ("memory", Measure::Memory)])
     });
     let thresholds = thresholds(table);
     if given != 1 {
@@ -191,7 +176,7 @@ pub(super) fn systemd_unit(table: &mut Table<'_>) -> Option<systemd_unit::Settin
     let mut expect = Vec::new();
     for item in table.take("expect").and_then(|item| item.one_or_list()).unwrap_or_default() {
         let states = systemd_unit::STATES.map(|state| (state, state));
-        expect.extend(one_of(&item, "a state of a unit", &states).map(str::to_owned));
+        expect.extend(item.one_of("a state of a unit", &states).map(str::to_owned));
     }
     if expect.is_empty() {
         expect.push("active".to_owned());
@@ -209,7 +194,7 @@ pub(super) fn log_pattern(table: &mut Table<'_>) -> Option<log_pattern::Settings
     let window = table.span("window", Duration::from_secs(1), Duration::from_hours(24));
     let missing = table.take("missing").and_then(|item| {
         let words = [("unknown", Missing::Unknown), ("fail", Missing::Fail), ("ok", Missing::Good)];
-        one_of(&item, "a meaning of a missing file", &words)
+        item.one_of("a meaning of a missing file", &words)
     });
     let given = table.has("threshold_warning") || table.has("threshold_critical");
     let thresholds = thresholds(table);

@@ -1,13 +1,13 @@
 //! Several hosts that a project's coloured services run on.
 
-use super::check::Table;
+use super::take::Table;
 use super::target::engine;
 
 /// `hosts: {a: unix:///run/a.sock, b: unix:///run/b.sock}`, in the order of the file.
 pub(super) fn hosts(table: &mut Table<'_>) -> Vec<(String, String)> {
     let mut hosts: Vec<(String, String)> = Vec::new();
     let Some(mut table) = table.table("hosts") else { return hosts };
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+    let names = table.names();
     for host in names {
         let Some(item) = table.take(&host) else { continue };
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);

@@ -17,11 +17,11 @@ use crate::model::signal::Windows;
 use crate::model::slo::Objective;
 use crate::model::times::Window;
 
-use super::check::{Desk, Item, Table};
 use super::node::Position;
 use super::objectives;
 use super::problem::did_you_mean;
 use super::spans::shown_span;
+use super::take::{Desk, Item, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);

@@ -1,25 +1,22 @@
 //! The settings of each kind of check.
-
-use std::time::Duration;
-
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::HeaderName;
 
 use crate::adapters::http::Target;
-use crate::adapters::postgres::PostgresPlace;
 use crate::adapters::secret::Secret;
 use crate::checks::expect::Expectation;
 use crate::checks::http_response::{self, Statuses};
 use crate::checks::threshold::{Range, Thresholds};
-use crate::checks::{CheckKind, custom, database_connection, file, tcp};
+use crate::checks::{CheckKind, custom, tcp};
 
-use super::check::{Item, Table};
 use super::container_kind::Defaults;
 use super::did_you_mean;
 use super::node::Value;
-use super::unused::{BUILT, KINDS};
-use super::{container_kind, host_kinds, kube_target, remote_kinds};
+use super::shape::Asked;
+use super::take::{Item, Table};
+use super::unused::CHECKS;
+use super::{container_kind, database_kind, host_kinds, kube_target, object_kinds, remote_kinds};
 
 /// Requests of one look at most.
 const BURST: u32 = 200;
@@ -38,42 +35,47 @@ pub(super) fn kind(
             (true, ..) => "add check_type: custom".to_owned(),
             (_, true, _) => "add check_type: database_connection".to_owned(),
             (_, _, true) => "add check_type: http_response".to_owned(),
-            (false, false, false) => format!("it is one of {}", BUILT.join(", ")),
+            (false, false, false) => format!("it is one of {}", CHECKS.join(", ")),
         };
         let message = "check_type is missing";
         table.desk.problem(table.at, &table.path, message, Some(hint));
         return Err(Unnamed);
     }
     let item = table.take("check_type").ok_or(Unnamed)?;
-    let name = item.text().ok_or(Unnamed)?;
+    let name = item.word_of(CHECKS).ok_or(Unnamed)?;
     let kind = match name.as_str() {
-        "http_response" => http(table).map(CheckKind::HttpResponse),
+        // Its discovery answers like any other page.
+        "http_response" | "neo4j" => http(table).map(CheckKind::HttpResponse),
         "tcp" => tcp_settings(table).map(CheckKind::Tcp),
-        "file" => file_settings(table).map(CheckKind::File),
-        "custom" => command(table).map(CheckKind::Custom),
-        "database_connection" => database(table).map(CheckKind::DatabaseConnection),
+        "file" => object_kinds::file(table).map(CheckKind::File),
+        "s3_object" => object_kinds::s3_object(table).map(CheckKind::S3Object),
+        "push" => object_kinds::push(table, defaults.state_dir).map(CheckKind::Push),
+        "cdn_asset" => asset(table).map(CheckKind::HttpResponse),
+        "custom" | "smoke_test" => command(table).map(CheckKind::Custom),
+        "database_connection" => {
+            database_kind::database(table, "SELECT 1").map(CheckKind::DatabaseConnection)
+        }
+        "migration" => database_kind::migration(table).map(CheckKind::DatabaseConnection),
+        "replication_lag" => database_kind::lag(table).map(CheckKind::DatabaseConnection),
         "system_resource" | "disk" => {
             host_kinds::system_resource(table, defaults.resources).map(CheckKind::SystemResource)
         }
         "process" => host_kinds::process(table).map(CheckKind::Process),
         "systemd_unit" => host_kinds::systemd_unit(table).map(CheckKind::SystemdUnit),
         "log_pattern" => host_kinds::log_pattern(table).map(CheckKind::LogPattern),
-        "prometheus" => remote_kinds::prometheus(table).map(CheckKind::Prometheus),
+        // The documents' names for what a monitoring system measures.
+        "prometheus" | "application_metric" | "error_rate" | "response_time" | "throughput" => {
+            remote_kinds::prometheus(table).map(CheckKind::Prometheus)
+        }
         "dns" => remote_kinds::dns(table).map(CheckKind::Dns),
         "tls_cert" => remote_kinds::tls_cert(table).map(CheckKind::TlsCert),
         "redis" => remote_kinds::redis(table).map(CheckKind::Redis),
         "container" => container_kind::container(table, defaults).map(CheckKind::Container),
         "kubernetes" => kube_target::check(table, defaults.kubernetes).map(CheckKind::Kubernetes),
-        later if KINDS.contains(&later) => {
-            let note =
-                format!("{}: checks of kind {later} come later; it reads unknown", table.path);
-            table.desk.note(note);
-            Some(CheckKind::Later { kind: name })
-        }
         other => {
-            let hint = match did_you_mean(other, BUILT.into_iter().chain(KINDS)) {
+            let hint = match did_you_mean(other, CHECKS) {
                 Some(meant) => format!("did you mean {meant}?"),
-                None => format!("it is one of {}", BUILT.join(", ")),
+                None => format!("it is one of {}", CHECKS.join(", ")),
             };
             item.wrong_with(&format!("{other:?} is not a kind of check"), hint);
             return Err(Unnamed);
@@ -119,6 +121,23 @@ fn http(table: &mut Table<'_>) -> Option<http_response::Settings> {
         expect,
         requests,
     })
+}
+
+/// `version` and `field`: the version that a manifest names as caches serve it (P-55).
+fn asset(table: &mut Table<'_>) -> Option<http_response::Settings> {
+    let field = table.text("field").unwrap_or_else(|| "version".to_owned());
+    let version = table.need("version").and_then(|item| item.text());
+    let mut settings = http(table)?;
+    let says = serde_json::Value::from(version?);
+    match Expectation::parse(&format!("json .{field} == {says}")) {
+        Ok(line) => settings.expect.push(line),
+        Err(why) => {
+            let hint = "write it like version or build.version".to_owned();
+            table.desk.problem(table.at, &table.below("field"), &why, Some(hint));
+            return None;
+        }
+    }
+    Some(settings)
 }
 
 /// `method` and `body`. POST is for a write that may be repeated for ever: it shows what reading
@@ -217,6 +236,7 @@ pub(super) fn headers(table: &mut Table<'_>) -> Vec<(HeaderName, Secret)> {
     let Some(mut given) = table.table("headers") else {
         return Vec::new();
     };
+    given.own_names();
     let names: Vec<_> = given.keys().map(|key| (key.name.clone(), key.at)).collect();
     let mut headers = Vec::new();
     for (name, at) in names {
@@ -250,37 +270,6 @@ fn tcp_settings(table: &mut Table<'_>) -> Option<tcp::Settings> {
     }
 }
 
-fn file_settings(table: &mut Table<'_>) -> Option<file::Settings> {
-    let path = table.need("path").and_then(|item| item.path());
-    let mut present = true;
-    let words = table.take("expect").and_then(|item| item.one_or_list());
-    for item in words.unwrap_or_default() {
-        match item.text().as_deref() {
-            Some("absent") => present = false,
-            Some("exists" | "present") => present = true,
-            Some(other) => item.wrong_with(
-                &format!("{other:?} is not expected of a file"),
-                "write exists or absent; max_age_seconds, min_bytes and max_bytes say more",
-            ),
-            None => {}
-        }
-    }
-    let max_age = table.span("max_age", Duration::from_secs(1), Duration::from_hours(24 * 366));
-    let (min_bytes, max_bytes) = (bytes(table, "min_bytes"), bytes(table, "max_bytes"));
-    let thresholds = thresholds(table);
-    Some(file::Settings { path: path?, present, max_age, min_bytes, max_bytes, thresholds })
-}
-
-fn bytes(table: &mut Table<'_>, key: &str) -> Option<u64> {
-    let item = table.take(key)?;
-    let text = item.scalar()?;
-    let bytes = text.parse().ok();
-    if bytes.is_none() {
-        item.wrong(&format!("{text:?} is not a number of bytes"));
-    }
-    bytes
-}
-
 fn command(table: &mut Table<'_>) -> Option<custom::Settings> {
     let command = table.need("command").and_then(|item| item.raw());
     let nagios = table.take("format").is_some_and(|item| match item.text().as_deref() {
@@ -293,42 +282,6 @@ fn command(table: &mut Table<'_>) -> Option<custom::Settings> {
     });
     let thresholds = thresholds(table);
     Some(custom::Settings { command: command?, thresholds, nagios })
-}
-
-fn database(table: &mut Table<'_>) -> Option<database_connection::Settings> {
-    let item = table.need("endpoint_url");
-    let query = table.take("query").and_then(|item| item.raw());
-    let thresholds = thresholds(table);
-    let item = item?;
-    let url = item.secret()?;
-    item.note_open_password(&url);
-    let database = if let Some(path) = url.reveal().strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        if path.is_empty() || path == ":memory:" {
-            item.wrong("names no file");
-            return None;
-        }
-        database_connection::Database::Sqlite(item.desk.resolve(path))
-    } else if ["postgresql://", "postgres://"].iter().any(|scheme| url.reveal().starts_with(scheme))
-    {
-        if let Err(why) = PostgresPlace::parse(url.reveal()) {
-            item.wrong_with(&why, "write postgresql://user@host:5432/name");
-            return None;
-        }
-        database_connection::Database::Postgres(url)
-    } else {
-        item.wrong_with(
-            &format!("{:?} is not a database that is known", url.shown()),
-            "write sqlite:path or postgresql://host/name",
-        );
-        return None;
-    };
-    Some(database_connection::Settings {
-        database,
-        query: query.unwrap_or_else(|| "SELECT 1".to_owned()),
-        thresholds,
-    })
 }
 
 /// `threshold_warning`, `threshold_critical` and `direction`.
@@ -379,6 +332,7 @@ pub(super) fn sound(thresholds: Thresholds, warning: Option<&Item<'_>>) -> Thres
 
 /// A number, from which on it counts, or a range of the monitoring plugins in quotes.
 fn range(item: &Item<'_>, below: bool) -> Option<Range> {
+    item.ask(Asked::Text);
     if let Value::Scalar { text, .. } = &item.node.value
         && text.contains([':', '@', '~'])
     {

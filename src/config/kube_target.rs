@@ -8,10 +8,10 @@ use crate::adapters::kube::KubeSettings;
 use crate::checks::kubernetes::{self, Which};
 use crate::model::ids::Color;
 
-use super::check::{Item, Table};
 use super::environment::Environment;
 use super::kinds::thresholds_facing;
 use super::site_target;
+use super::take::{Item, Table};
 use super::{ColorAddress, Platform, Traffic};
 
 /// The name of the lock object unless the configuration says otherwise.

@@ -1,16 +1,16 @@
 //! A file's way to a configuration.
 
-use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::ids::Digest;
 
-use super::check::{Desk, Item, Table};
 use super::container_kind::Defaults;
 use super::environment::Environment;
 use super::node::{self, Node, Position, Value};
 use super::problem::Problem;
+use super::shape::Shapes;
+use super::take::{Desk, Item, Table};
 use super::{
     Config, Platform, alerts, backup, console, credentials, file, guides, health_checks,
     host_kinds, judging, kube_target, logs, notifications, people, postgres, procedures,
@@ -30,23 +30,13 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Vec<Proble
         }
         return Err(problems);
     };
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let desk = Desk {
-        file: path,
-        dir: absolute.parent().map(Path::to_owned).unwrap_or_default(),
-        environment,
-        problems: RefCell::new(problems),
-        notes: RefCell::default(),
-        credentials: RefCell::default(),
-        secrets: RefCell::default(),
-        project: OnceCell::new(),
-        words: RefCell::default(),
-    };
+    let desk = Desk::new(path, environment, problems);
     if let Some(mode) = &contents.loose {
         desk.note(format!("this file can be changed by others (mode {mode}): chmod go-w it"));
     }
     let digest = Digest::of(&contents.bytes);
-    let config = config(&desk, &root, absolute.clone(), digest);
+    let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let config = config(&desk, &root, file, digest);
     let secrets = telling::secrets(environment, desk.secrets.take());
     desk.refuse_told(&secrets);
     let mut problems = desk.problems.take();
@@ -59,6 +49,24 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Vec<Proble
         }
         _ => Err(problems),
     }
+}
+
+/// The JSON schema of configurations (draft 2020-12): what is asked of a file while these are read.
+/// What is wrong in them does not matter; what none of them holds has no type there.
+pub fn schema(files: &[PathBuf], environment: &Environment) -> serde_json::Value {
+    let mut shapes = Shapes::default();
+    for path in files {
+        let Ok(contents) = file::read(path, file::LIMIT) else { continue };
+        let mut problems = Vec::new();
+        let text = text(path, &contents.bytes).ok();
+        let Some(root) = text.and_then(|text| node::parse(path, text, &mut problems)) else {
+            continue;
+        };
+        let desk = Desk::new(path, environment, problems);
+        config(&desk, &root, path.clone(), Digest::of(&contents.bytes));
+        shapes.add(desk.shapes.take());
+    }
+    shapes.schema()
 }
 
 /// The bytes as text; what is not text is refused before the parser sees it.
@@ -84,7 +92,7 @@ fn empty(path: &Path) -> Problem {
 }
 
 fn config(desk: &Desk<'_>, root: &Node, file: PathBuf, digest: Digest) -> Option<Config> {
-    let whole = Item { desk, path: String::new(), node: root };
+    let whole = Item::whole(desk, root);
     let nothing = Node { at: Position::default(), value: Value::Map(Vec::new()) };
     match &root.value {
         Value::Map(_) => {
@@ -97,8 +105,10 @@ fn config(desk: &Desk<'_>, root: &Node, file: PathBuf, digest: Digest) -> Option
         }
         // A bare list of checks, as the documents show them one kind at a time.
         Value::List(_) => {
-            let items = Item { path: "health_checks".into(), ..whole }.list()?;
-            let table = Item { desk, path: String::new(), node: &nothing }.table()?;
+            let items =
+                Item { path: "health_checks".into(), place: "/health_checks".into(), ..whole }
+                    .list()?;
+            let table = Item::whole(desk, &nothing).table()?;
             Some(resolve(desk, table, items, file, digest))
         }
         Value::Scalar { .. } => {
@@ -148,7 +158,7 @@ fn resolve(
     let resources = host_kinds::resource_defaults(&mut root);
     let platform = platform(desk, &mut root);
     let traffic = target::traffic(&mut root);
-    let defaults = Defaults::new(&resources, &platform);
+    let defaults = Defaults::new(&resources, &platform, &state_dir);
     let (mut checks, mut judging) = health_checks::checks(desk, items, every, &defaults);
     let imported = alerts::imported(&mut root, every);
     judging

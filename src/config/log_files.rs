@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::Table;
+use super::take::Table;
 
 /// Where log files are written; what is not named is not written.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::adapters::kube::KubeSettings;
 
-use super::check::{Item, Table};
 use super::container_kind::engine_of;
 use super::kube_target;
+use super::take::{Item, Table};
 use super::target::{self, ComposeProject, Platform};
 
 /// A log to tail.
@@ -23,6 +23,9 @@ pub struct LogSource {
 pub struct ContainerLogs {
     /// The engine's address; without one, the local socket.
     pub engine: Option<String>,
+    /// The hosts of the project and their engines' addresses, which then count instead; a source is
+    /// `api@a` there.
+    pub hosts: Vec<(String, String)>,
     /// Their Compose project.
     pub project: String,
     /// Sources and their Compose services.
@@ -197,7 +200,8 @@ fn project(table: &Table<'_>, item: &Item<'_>, platform: &Platform) -> Option<Co
     };
     let engine = engine_of(table, Some(compose));
     let project = compose.project.clone();
-    Some(ContainerLogs { engine, project, sources: Vec::new(), all: false })
+    let hosts = compose.hosts.clone();
+    Some(ContainerLogs { engine, hosts, project, sources: Vec::new(), all: false })
 }
 
 fn source_name(item: &Item<'_>, known: &[&str]) -> Option<String> {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::adapters::migration_tool::Tool;
 
-use super::check::Table;
 use super::did_you_mean;
+use super::take::Table;
 
 /// A tool that takes migrations back by its own command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn migrations(root: &mut Table<'_>) -> Option<MigrationTool> {
     });
     let dir = table.path("dir");
     let command: Vec<String> =
-        table.list("command").iter().filter_map(super::check::Item::word).collect();
+        table.list("command").iter().filter_map(super::take::Item::word).collect();
     let url_variable = table.text("url_variable").unwrap_or_else(|| "DATABASE_URL".to_owned());
     let app = match tool {
         Some(Some(Tool::Django)) => Some(table.need("app").and_then(|item| item.text())?),

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 mod alerts;
 mod backup;
-mod check;
 mod choice;
 mod console;
 mod container_kind;
 mod credentials;
+mod database_kind;
 mod drill;
 mod environment;
 mod environments;
@@ -29,6 +29,7 @@ mod logs;
 mod migrations;
 mod node;
 mod notifications;
+mod object_kinds;
 mod objectives;
 mod people;
 mod postgres;
@@ -46,8 +47,10 @@ mod rules;
 mod secrets;
 mod sections;
 pub mod services;
+mod shape;
 mod site_target;
 mod spans;
+mod take;
 mod target;
 mod telling;
 mod templates;
@@ -63,7 +66,7 @@ pub use environments::{Known, choose, environments};
 pub use file::find;
 pub use judging::{Judging, Witness};
 pub use kube_target::{KubeCanary, KubeNamespace, KubeOne, KubeService, known as kubeconfig};
-pub use load::load;
+pub use load::{load, schema};
 pub use log_files::{LogFiles, Performance};
 pub use logs::{ContainerLogs, ContainerSource, LogSource, PodLogs, PodSource};
 pub use migrations::MigrationTool;
@@ -251,4 +254,7 @@ pub struct RollbackSettings {
     pub connection_timeout: Duration,
     /// Levels that two people must approve, each under an own user.
     pub two_person: Vec<u8>,
+    /// Whether a service that no longer works with where others go goes back with them
+    /// (`cross_repo_coordination`, P-81); otherwise such a plan is refused.
+    pub together: bool,
 }

@@ -11,8 +11,8 @@ use crate::model::rule::Rule;
 use crate::model::severity::Severity;
 use crate::text::SafeText;
 
-use super::check::{Desk, Item, Table};
 use super::did_you_mean;
+use super::take::{Desk, Item, Table};
 
 mod channels;
 mod receivers;
@@ -219,7 +219,7 @@ fn known_places(item: &Item<'_>, text: &str) {
 /// `notifications: {templates: …}` win.
 fn documents(desk: &Desk<'_>, root: &mut Table<'_>, rules: &[Rule], templates: &mut Templates) {
     let Some(mut table) = root.table("notification_templates") else { return };
-    let keys: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+    let keys = table.names();
     for name in keys {
         let Some(item) = table.take(&name) else { continue };
         let Some(text) = of_documents(&item) else { continue };
@@ -292,21 +292,6 @@ fn names(item: &Item<'_>, receivers: &BTreeMap<String, Receiver>) -> Vec<String>
     names
 }
 
-/// One word of a few.
-fn word<T: Copy>(item: &Item<'_>, words: &[(&'static str, T)], what: &str) -> Option<T> {
-    let text = item.text()?;
-    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(*value);
-    }
-    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let hint = match did_you_mean(&text, known.iter().copied()) {
-        Some(meant) => format!("did you mean {meant}?"),
-        None => format!("it is one of {}", known.join(", ")),
-    };
-    item.wrong_with(&format!("{text:?} is no {what}"), hint);
-    None
-}
-
 /// Our classes; the documents' `warning` is the first that a clock runs for.
 fn severity(item: &Item<'_>) -> Option<Severity> {
     let words = [
@@ -317,9 +302,9 @@ fn severity(item: &Item<'_>) -> Option<Severity> {
         ("high", Severity::High),
         ("critical", Severity::Critical),
     ];
-    word(item, &words, "severity")
+    item.one_of("a severity", &words)
 }
 
 fn occasion(item: &Item<'_>) -> Option<Occasion> {
-    word(item, &Occasion::ALL.map(|one| (one.name(), one)), "event")
+    item.one_of("an event", &Occasion::ALL.map(|one| (one.name(), one)))
 }

@@ -7,8 +7,8 @@ use crate::checks::CheckSpec;
 use crate::model::ids::CheckId;
 use crate::model::slo::Objective;
 
-use super::check::Table;
 use super::judging::Beside;
+use super::take::Table;
 
 const DAY: Duration = Duration::from_hours(24);
 

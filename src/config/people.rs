@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::check::{Item, Table};
 use super::did_you_mean;
+use super::take::{Item, Table};
 
 /// The group that an environment is shared with.
 #[derive(Clone, Debug, PartialEq, Eq)]

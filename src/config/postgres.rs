@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crate::adapters::postgres::PostgresPlace;
 use crate::adapters::postgres::cluster::HostPlace;
 
-use super::check::{Item, Table, Variable};
+use super::take::{Item, Table, Variable};
 use super::target::{Database, name};
 
 /// Where the database is, where nothing else is written.

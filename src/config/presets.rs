@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Table;
 use super::did_you_mean;
+use super::take::Table;
 
 /// The panes of the console, by the names that a set lists.
-pub const PANES: [&str; 13] = [
+pub const PANES: [&str; 14] = [
     "checks", "decide", "levels", "plan", "steps", "logs", "watch", "report", "timeline",
-    "waiting", "errors", "latency", "compare",
+    "waiting", "errors", "latency", "compare", "slo",
 ];
 
 /// More panes than this fit on no screen.
@@ -18,7 +18,7 @@ const MOST: usize = 8;
 pub(super) fn presets(console: &mut Table<'_>) -> BTreeMap<u8, Vec<String>> {
     let mut presets = BTreeMap::new();
     if let Some(mut table) = console.table("presets") {
-        let keys: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+        let keys = table.names();
         for key in keys {
             let number = key.parse::<u8>().ok().filter(|number| (1..=9).contains(number));
             let Some(number) = number else {

@@ -9,8 +9,8 @@ use crate::model::ids::Time;
 use crate::model::plan::Level;
 use crate::text::SafeText;
 
-use super::check::{Item, Table};
 use super::node;
+use super::take::{Item, Table};
 
 /// A list of steps that stands for a rollback.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub struct Procedure {
 pub(super) fn procedures(root: &mut Table<'_>) -> BTreeMap<String, Procedure> {
     let mut found = BTreeMap::new();
     let Some(mut table) = root.table("procedures") else { return found };
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+    let names = table.names();
     for name in names {
         let Some(mut inner) = table.table(&name) else { continue };
         let level = inner.need("level").and_then(|item| {

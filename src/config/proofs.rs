@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::check::Table;
+use super::take::Table;
 
 /// What is looked at when a rollback is validated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,6 @@ pub struct Proofs {
 
 pub(super) fn proofs(root: &mut Table<'_>) -> Proofs {
     let marker = root.path("corruption_marker");
-    let smoke = root.list("smoke_command").iter().filter_map(super::check::Item::word).collect();
+    let smoke = root.list("smoke_command").iter().filter_map(super::take::Item::word).collect();
     Proofs { marker, smoke }
 }

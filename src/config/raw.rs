@@ -1,8 +1,8 @@
 //! The list of checks as written, with overrides laid over the entries they change.
 
-use super::check::{Item, Table};
 use super::node::{Key, Node, Value};
 use super::problem::did_you_mean;
+use super::take::{Desk, Item, Table};
 
 /// An entry of `health_checks`, overrides already in it.
 pub(super) struct RawCheck {
@@ -10,6 +10,14 @@ pub(super) struct RawCheck {
     pub(super) path: String,
     pub(super) id: String,
     pub(super) node: Node,
+    place: String,
+}
+
+impl RawCheck {
+    /// The entry as an item.
+    pub(super) fn item<'a>(&'a self, desk: &'a Desk<'a>) -> Item<'a> {
+        Item { desk, path: self.path.clone(), place: self.place.clone(), node: &self.node }
+    }
 }
 
 /// Keys that an override may not hold: with one of them an entry is a check of its own.
@@ -40,8 +48,8 @@ pub(super) fn entries(items: Vec<Item<'_>>) -> Vec<RawCheck> {
                 item.desk.note(note);
             }
             None if own => {
-                let (path, node) = (item.path.clone(), item.node.clone());
-                checks.push(RawCheck { path, id, node });
+                let (path, place) = (item.path.clone(), item.place.clone());
+                checks.push(RawCheck { path, id, node: item.node.clone(), place });
             }
             None => item.desk.note(format!(
                 "{} changes values of {id}, which is not a check of this file: not used",

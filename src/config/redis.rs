@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use crate::adapters::redis::Server;
 
-use super::check::{Table, Variable};
 use super::remote_kinds;
+use super::take::{Table, Variable};
 use super::target::{Platform, name};
 
 /// Where it is, where nothing else is written.

@@ -15,10 +15,9 @@ use crate::checks::redis::Ask;
 use crate::checks::threshold::{Range, Thresholds};
 use crate::checks::{dns, prometheus, tls_cert};
 
-use super::check::{Item, Table};
 use super::file;
-use super::host_kinds::one_of;
 use super::kinds::{address, headers, sound, thresholds, thresholds_facing};
+use super::take::{Item, Table};
 
 /// Bytes of a file of certificates.
 const CERTIFICATES: u64 = 1024 * 1024;
@@ -63,9 +62,9 @@ pub(super) fn prometheus(table: &mut Table<'_>) -> Option<prometheus::Settings> 
     let found = found.map(|found| trusted(table, found));
     let headers = headers(table);
     let query = table.need("query").and_then(|item| item.secret());
-    let unit = table.need("unit").and_then(|item| one_of(&item, "a unit", &Unit::ALL));
+    let unit = table.need("unit").and_then(|item| item.one_of("a unit", &Unit::ALL));
     let reduce = table.take("reduce");
-    let reduce = reduce.and_then(|item| one_of(&item, "a way to one value", &Reduce::ALL));
+    let reduce = reduce.and_then(|item| item.one_of("a way to one value", &Reduce::ALL));
     let empty = table.take("empty_is").and_then(|item| {
         let words = [
             ("unknown", Empty::Unknown),
@@ -73,7 +72,7 @@ pub(super) fn prometheus(table: &mut Table<'_>) -> Option<prometheus::Settings> 
             ("ok", Empty::Good),
             ("fail", Empty::Fail),
         ];
-        one_of(&item, "a meaning of no series", &words)
+        item.one_of("a meaning of no series", &words)
     });
     let max_age = max_age(table);
     let min_volume = table.table("min_volume").and_then(|mut volume| {

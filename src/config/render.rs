@@ -196,6 +196,7 @@ fn times(page: &mut Page, config: &Config) {
     page.span("rollback.gate_every", rollback.gate_every);
     page.span("rollback.gate_wait", rollback.gate_wait);
     page.span("rollback.health_wait", rollback.health_wait);
+    page.line(0, "cross_repo_coordination", &rollback.together.to_string());
     page.span("rollback.watch_window", rollback.watch_window);
     page.span("rollback.watch_every", rollback.watch_every);
     page.span("rollback.stop_grace", rollback.stop_grace);

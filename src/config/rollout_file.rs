@@ -16,8 +16,8 @@ use crate::model::rule::{Action, Condition, Confirm, Rule};
 use crate::model::signal::Role;
 
 use super::alerts::Imported;
-use super::check::{Item, Table};
 use super::rules::plain;
+use super::take::{Item, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// The probes of a container, and what their checks are called.
@@ -89,7 +89,7 @@ fn check(
             expect: Vec::new(),
             requests: 1,
         }),
-        _ => CheckKind::Later { kind: "http_response".to_owned() },
+        _ => CheckKind::Unaddressed { kind: "http_response" },
     };
     let live = matches!(kind, CheckKind::HttpResponse(_));
     Some(CheckSpec {

@@ -10,9 +10,8 @@ use crate::model::rule::{Action, Condition, Confirm, Mistake, Mode, Rule};
 use crate::model::severity::Severity;
 use crate::model::slo::Objective;
 
-use super::check::{Desk, Item, Table};
-use super::host_kinds::one_of;
 use super::problem::did_you_mean;
+use super::take::{Desk, Item, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MONTH: Duration = Duration::from_hours(24 * 31);
@@ -100,7 +99,7 @@ fn rule(table: &mut Table<'_>, list: &mut [Rule]) -> Option<Rule> {
     };
     let action = table.take("action");
     let words = Action::ALL.map(|action| (action.name(), action));
-    let action = action.and_then(|item| one_of(&item, "an action", &words));
+    let action = action.and_then(|item| item.one_of("an action", &words));
     let given =
         if short { threshold(table, name.as_deref()) } else { condition(table, "condition") };
     let known = id.as_ref().and_then(|id| list.iter_mut().find(|rule| &rule.id == id));
@@ -154,7 +153,7 @@ fn named(item: &Item<'_>) -> Option<String> {
 /// What may be said of a rule besides its condition.
 fn values(table: &mut Table<'_>, rule: &mut Rule) {
     let modes = Mode::ALL.map(|mode| (mode.name(), mode));
-    if let Some(mode) = table.take("mode").and_then(|item| one_of(&item, "a mode", &modes)) {
+    if let Some(mode) = table.take("mode").and_then(|item| item.one_of("a mode", &modes)) {
         rule.mode = mode;
     }
     if let Some(level) = table.count("level", 1, 3) {
@@ -182,7 +181,7 @@ fn values(table: &mut Table<'_>, rule: &mut Rule) {
         ("critical", Severity::Critical),
     ];
     let severity = table.take("severity");
-    let severity = severity.and_then(|item| one_of(&item, "a severity", &severities));
+    let severity = severity.and_then(|item| item.one_of("a severity", &severities));
     rule.severity = severity.or(rule.severity);
     rule.wait_for_clock = table.truth("wait_for_clock").unwrap_or(rule.wait_for_clock);
     rule.text = table.text("text").or(rule.text.take());

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secret::{Secret, masked};
 
-use super::check::Item;
 use super::credentials::Origin;
 use super::file;
 use super::node::Value;
 use super::problem::did_you_mean;
+use super::shape::Asked;
+use super::take::Item;
 
 /// The most bytes of a secret's own file.
 const LIMIT: u64 = 64 * 1024;
@@ -18,12 +19,12 @@ impl Item<'_> {
     /// A text that may hold secrets: what comes from the environment or from a file shows as
     /// `***`.
     pub(super) fn secret(&self) -> Option<Secret> {
-        if let Value::Map(_) = self.node.value {
+        if self.is_map() {
             let kept = self.kept_elsewhere()?;
             self.desk.secrets.borrow_mut().push(kept.clone());
             return Some(Secret::new(kept));
         }
-        let (value, shown) = self.expanded()?;
+        let (value, shown) = self.expanded(Asked::Text)?;
         self.desk.secrets.borrow_mut().extend(super::telling::within(&value));
         if value.trim().is_empty() {
             self.wrong("is empty");
@@ -42,8 +43,8 @@ impl Item<'_> {
 
     /// The scalar with the environment's values in place of `${NAME}`, and once more with `***`
     /// there. What a variable holds is not looked at again.
-    pub(super) fn expanded(&self) -> Option<(String, String)> {
-        let mut rest = self.scalar()?;
+    pub(super) fn expanded(&self, asked: Asked) -> Option<(String, String)> {
+        let mut rest = self.scalar_of(asked)?;
         let (mut value, mut shown) = (String::new(), String::new());
         let mut whole = true;
         while let Some(at) = rest.find("${") {

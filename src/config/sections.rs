@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::model::signal::Windows;
 
-use super::check::{Desk, Table};
 use super::node::Position;
+use super::take::{Desk, Table};
 use super::{HelpSettings, RollbackSettings};
 
 const NONE: Duration = Duration::ZERO;
@@ -66,12 +66,18 @@ fn documented() -> RollbackSettings {
         connection_pool_size: 64,
         connection_timeout: SECOND * 10,
         two_person: Vec::new(),
+        together: true,
     }
 }
 
 /// `rollback: {…}` and the `ROLLBACK_…` variables, which win.
 pub(super) fn rollback(root: &mut Table<'_>) -> RollbackSettings {
     let mut settings = documented();
+    // Document 002's own words; `rollback: {health_wait: …}` wins.
+    if let Some(seconds) = root.count("health_check_timeout", 1, 86_400) {
+        settings.health_wait = SECOND * seconds;
+    }
+    settings.together = root.truth("cross_repo_coordination").unwrap_or(settings.together);
     if let Some(mut table) = root.table("rollback") {
         let mut span = |stem: &str, low: Duration, field: &mut Duration| {
             *field = table.span(stem, low, DAY).unwrap_or(*field);

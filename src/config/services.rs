@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::strategy::{self, Strategy};
 use crate::steps::Command;
 
-use super::check::{Item, Table};
+use super::take::{Item, Table};
 use super::{did_you_mean, target};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -98,7 +98,7 @@ impl Options {
 pub(super) fn services(root: &mut Table<'_>, batch_size: Option<usize>, name: &str) -> Services {
     let mut found = BTreeMap::new();
     if let Some(mut table) = root.table("services") {
-        let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+        let names = table.names();
         for name in names {
             let Some(item) = table.take(&name) else { continue };
             if let Some(inner) = item.table() {
@@ -128,10 +128,10 @@ fn service(mut table: Table<'_>, batch_size: usize) -> Service {
     let to = table.text("to");
     let mut works_with = BTreeMap::new();
     if let Some(mut versions) = table.table("works_with") {
-        let names: Vec<String> = versions.keys().map(|key| key.name.clone()).collect();
+        let names = versions.names();
         for version in names {
             let Some(mut least) = versions.table(&version) else { continue };
-            let others: Vec<String> = least.keys().map(|key| key.name.clone()).collect();
+            let others = least.names();
             let each = others.into_iter().filter_map(|other| {
                 let oldest = least.text(&other)?;
                 Some((other, oldest))
@@ -168,7 +168,7 @@ fn instances(item: &Item<'_>) -> BTreeMap<String, Option<String>> {
     }
     let mut found = BTreeMap::new();
     let Some(mut all) = item.table() else { return found };
-    let names: Vec<String> = all.keys().map(|key| key.name.clone()).collect();
+    let names = all.names();
     for name in names {
         let url = target::url(&mut all, &name);
         if good(item, &name) {
@@ -201,7 +201,7 @@ fn command(item: &Item<'_>) -> Option<Command> {
     let budget_seconds = table.count("budget_seconds", 1, 86_400).map_or(300, u64::from);
     let mut env = BTreeMap::new();
     if let Some(mut variables) = table.table("env") {
-        let names: Vec<String> = variables.keys().map(|key| key.name.clone()).collect();
+        let names = variables.names();
         for name in names {
             let value = variables.take(&name).and_then(|item| item.word());
             env.extend(value.map(|value| (name, value)));

@@ -8,8 +8,8 @@ use crate::adapters::objects::{AwsKeys, SiteSettings};
 use crate::adapters::secret::Secret;
 use crate::model::ids::Color;
 
-use super::check::{Desk, Item, Table};
 use super::kinds::address;
+use super::take::{Desk, Item, Table};
 use super::target::url;
 use super::{ColorAddress, Traffic};
 
@@ -94,7 +94,11 @@ pub struct Bucket {
 /// `frontend: {dir: …}` or `frontend: {s3: {bucket: …}}`, with what serves it.
 pub(super) fn platform(mut table: Table<'_>) -> Option<FrontendSite> {
     let dir = table.path("dir").map(|dir| (Store::Folder(dir), keys(table.desk, None, None)));
-    let bucket = table.take("s3").map(|item| item.table().and_then(bucket));
+    let bucket = table.table("s3").map(|mut of| {
+        let found = bucket(&mut of);
+        of.finish();
+        found
+    });
     let store = match (dir, bucket) {
         (Some(dir), None) => Some(dir),
         (None, Some(bucket)) => bucket.map(|(bucket, keys)| (Store::S3(bucket), keys)),
@@ -167,17 +171,17 @@ fn settings(table: &mut Table<'_>) -> Option<SiteSettings> {
     Some(SiteSettings { versions: versions?, current: current?, pointer, manifest, at_once })
 }
 
-fn bucket(mut table: Table<'_>) -> Option<(Bucket, Option<AwsKeys>)> {
+/// `bucket`, `region`, `endpoint` and the keys.
+pub(super) fn bucket(table: &mut Table<'_>) -> Option<(Bucket, Option<AwsKeys>)> {
     let environment = table.desk.environment;
     let name = table.need("bucket").and_then(|item| super::target::name(&item));
     let region = table.text("region");
     let region = region.or_else(|| environment.get("AWS_REGION").map(str::to_owned));
     let region = region.unwrap_or_else(|| REGION.to_owned());
-    let endpoint = table.has("endpoint").then(|| url(&mut table, "endpoint"));
+    let endpoint = table.has("endpoint").then(|| url(table, "endpoint"));
     let id = table.take("access_key").and_then(|item| item.secret());
     let secret = table.take("secret_key").and_then(|item| item.key());
     let keys = keys(table.desk, id, secret);
-    table.finish();
     let endpoint = match endpoint {
         Some(given) => given?,
         None => format!("https://s3.{region}.amazonaws.com"),

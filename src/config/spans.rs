@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::check::{Item, Table};
+use super::shape::Asked;
+use super::take::{Item, Table};
 
 impl Item<'_> {
     /// A number of seconds, minutes …; `unit` in seconds.
     fn span(&self, unit: f64, word: &str) -> Option<Duration> {
-        let text = self.scalar()?;
+        let text = self.scalar_of(Asked::Number)?;
         let span = text.parse::<f64>().ok().and_then(|n| span_of(n * unit));
         if span.is_none() {
             self.not_a(text, &format!("a number of {word}"));
@@ -17,7 +18,7 @@ impl Item<'_> {
 
     /// `30s`, `2m`, `1h`, `500ms`, `7d`.
     fn worded_span(&self) -> Option<Duration> {
-        let text = self.scalar()?.trim();
+        let text = self.scalar_of(Asked::Span)?.trim();
         let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let unit = match unit {
@@ -57,7 +58,9 @@ impl<'a> Table<'a> {
     pub(super) fn span(&mut self, stem: &str, low: Duration, high: Duration) -> Option<Duration> {
         let mut found: Option<(Item<'a>, Option<Duration>)> = None;
         for (ending, unit, word) in SPANS {
-            let Some(item) = self.take(&format!("{stem}{ending}")) else {
+            let key = format!("{stem}{ending}");
+            self.ask(&key, if unit.is_some() { Asked::Number } else { Asked::Span });
+            let Some(item) = self.take(&key) else {
                 continue;
             };
             if let Some((first, _)) = &found {

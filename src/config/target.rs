@@ -8,12 +8,12 @@ use crate::adapters::postgres::cluster::HostPlace;
 use crate::adapters::secret::Secret;
 use crate::model::ids::Color;
 
-use super::check::{Item, Table};
 use super::choice::choice;
 use super::kinds::address;
 use super::kube_target::{self, KubeNamespace, KubeService};
 use super::postgres::postgres;
 use super::site_target::{self, FrontendSite};
+use super::take::{Item, Table};
 use super::unused;
 
 /// Where the program runs.
@@ -269,7 +269,7 @@ fn nginx(mut table: Table<'_>) -> Option<NginxFiles> {
     let include = table.need("include").and_then(|item| item.path());
     let mut upstreams = BTreeMap::new();
     if let Some(mut files) = table.need("upstreams").and_then(|item| item.table()) {
-        let names: Vec<String> = files.keys().map(|key| key.name.clone()).collect();
+        let names = files.names();
         for color in names {
             upstreams.extend(files.path(&color).map(|path| (Color(color), path)));
         }
@@ -297,7 +297,7 @@ pub(super) fn colors(root: &mut Table<'_>) -> BTreeMap<Color, ColorAddress> {
     let Some(mut table) = root.table("colors") else {
         return colors;
     };
-    let names: Vec<String> = table.keys().map(|key| key.name.clone()).collect();
+    let names = table.names();
     for color_name in names {
         let Some(item) = table.take(&color_name) else {
             continue;

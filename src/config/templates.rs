@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::model::notice::DOCUMENT_PLACES;
 
-use super::check::Table;
 use super::did_you_mean;
 use super::notifications::places;
+use super::take::Table;
 
 /// The documents, by the names that `report` has for them.
 const DOCUMENTS: [&str; 5] = ["incident", "postmortem", "internal", "customer", "meeting"];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::adapters::secret::Secret;
 
-use super::check::{Item, Table};
+use super::take::{Item, Table};
 
 /// Where calls are taken, and from whom.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,9 @@
 //! that nothing reads them. Every other unknown key is an error.
 
 /// Keys of the file as a whole.
-pub(super) const SECTIONS: [&str; 7] = [
+pub(super) const SECTIONS: [&str; 5] = [
     // 000 and 001: what tells people.
     "advanced",
-    // 002: the configuration of the rollback itself.
-    "health_check_timeout",
-    "cross_repo_coordination",
     // Ours, of later issues.
     "slo",
     "playbooks",
@@ -18,24 +15,8 @@ pub(super) const SECTIONS: [&str; 7] = [
 /// Keys of a check of any kind.
 pub(super) const OF_A_CHECK: [&str; 3] = ["metadata", "tags", "description"];
 
-/// Kinds of checks that load and read `unknown: skipped` until they are built.
-pub(super) const KINDS: [&str; 12] = [
-    "application_metric",
-    "error_rate",
-    "response_time",
-    "throughput",
-    "icmp",
-    "neo4j",
-    "s3_object",
-    "cdn_asset",
-    "migration",
-    "replication_lag",
-    "smoke_test",
-    "push",
-];
-
-/// Kinds of checks that are built.
-pub(super) const BUILT: [&str; 15] = [
+/// Kinds of checks.
+pub(super) const CHECKS: [&str; 26] = [
     "http_response",
     "tcp",
     "file",
@@ -49,8 +30,20 @@ pub(super) const BUILT: [&str; 15] = [
     "dns",
     "tls_cert",
     "redis",
+    "s3_object",
+    "push",
     "container",
     "kubernetes",
+    // Other names for some of them.
+    "application_metric",
+    "error_rate",
+    "response_time",
+    "throughput",
+    "neo4j",
+    "cdn_asset",
+    "migration",
+    "replication_lag",
+    "smoke_test",
 ];
 
 /// Platforms, movers of traffic and databases that come later.

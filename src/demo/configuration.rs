@@ -166,7 +166,7 @@ health_checks:
 mod tests {
     use std::collections::HashSet;
 
-    use serde_yaml::Value;
+    use serde_json::Value;
 
     use super::*;
 
@@ -174,13 +174,13 @@ mod tests {
     fn the_configuration_is_yaml_with_the_ports_of_the_stack_in_it() {
         let ports = Ports { public: 10_001, control: 10_002, blue: 10_003, green: 10_004 };
         let text = text(ports);
-        let read: Value = serde_yaml::from_str(&text).unwrap();
+        let read: Value = crate::yaml::one(&text).unwrap();
         assert_eq!(read["colors"]["green"]["url"], "http://127.0.0.1:10004");
         assert_eq!(read["traffic"]["proxy"]["control_url"], "http://127.0.0.1:10002");
         for placeholder in ["{PUBLIC}", "{CONTROL}", "{BLUE}", "{GREEN}"] {
             assert!(!text.contains(placeholder));
         }
-        let checks = read["health_checks"].as_sequence().unwrap();
+        let checks = read["health_checks"].as_array().unwrap();
         let mut ids = HashSet::new();
         for check in checks {
             let id = check["check_id"].as_str().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::journal::{Draft, Error, Writer};
+use crate::journal::{BATCH_LIMIT, Draft, Error, Writer};
 use crate::model::entry::{Author, Body, Command, Entry, Event};
 use crate::model::ids::{CommandId, IncidentId};
 use crate::model::situation::Situation;
@@ -52,7 +52,8 @@ impl Books {
         self.scrub = Some(super::scrub::Scrub::new(redactor));
     }
 
-    /// Writes all lines with one sync, then folds them.
+    /// Writes all lines with one sync, then folds them; more than one append takes, which only what
+    /// was seen of hundreds of checks is, as one append after the other.
     pub async fn write(&mut self, lines: Vec<Line>) -> Result<Vec<Entry>, Error> {
         if lines.is_empty() {
             return Ok(Vec::new());
@@ -63,7 +64,11 @@ impl Books {
             opened |= matches!(&line, Line::Event(Event::IncidentOpened { .. }));
             drafts.push(self.draft(line));
         }
-        let entries = self.append(drafts).await?;
+        let mut entries = Vec::with_capacity(drafts.len());
+        let mut drafts = drafts.into_iter();
+        while !drafts.as_slice().is_empty() {
+            entries.extend(self.append(drafts.by_ref().take(BATCH_LIMIT).collect()).await?);
+        }
         if opened || self.situation.seq - self.carried_at >= CARRY_EVERY {
             let situation = Box::new(self.situation.clone());
             let carried = self.draft(Line::Event(Event::Carried { situation }));

@@ -11,13 +11,12 @@ use crate::config::Config;
 use crate::model::bearing::{Bearing, Dimension};
 use crate::model::compare::{self, Comparison, Sources};
 use crate::model::entry::Event;
-use crate::model::fold_judge::Declared;
 use crate::model::ids::{CheckId, Time};
+use crate::model::joined::joined;
 use crate::model::judged::{self, Around};
 use crate::model::line::{self, LineDoubt};
-use crate::model::reading::{Reading, Reason, Status, Track};
+use crate::model::reading::{Reading, Reason, Status};
 use crate::model::signal::Role;
-use crate::model::situation::Situation;
 use crate::report::metrics;
 use crate::text::SafeText;
 
@@ -25,6 +24,8 @@ use super::books::Line;
 use super::criteria;
 use super::run::Engine;
 use super::witness::Said;
+
+mod telling;
 
 /// What the witnesses said counts for so long.
 const HEARD: chrono::Duration = chrono::Duration::seconds(30);
@@ -136,17 +137,15 @@ impl Engine {
         self.desk.settled_at = Some(now);
         self.end_mutes(now, lines);
         self.count_again(now);
-        for spec in self.config.checks.iter().filter(|spec| spec.live) {
-            if let Some(track) = self.tracks.get_mut(&spec.id) {
+        for (_, track, place) in joined(self.tracks.iter_mut(), &self.desk.places) {
+            let spec = place.and_then(|place| self.config.checks.get(*place));
+            if let Some(spec) = spec.filter(|spec| spec.live) {
                 track.age(now, &spec.policy);
             }
         }
         self.lay_over(now);
         self.doubt_line(now, lines);
-        for spec in self.config.checks.iter().filter(|spec| spec.live) {
-            let Some(track) = self.tracks.get(&spec.id) else { continue };
-            self.tell_check(spec, track, lines);
-        }
+        self.tell_checks(lines);
         self.tell_blind(now, lines);
         self.take_baseline(lines);
     }
@@ -203,12 +202,9 @@ impl Engine {
     }
 
     fn lay_over(&mut self, now: Time) {
-        let around = self.around(now);
-        let tracks = &self.tracks;
-        let over: Vec<_> = tracks.keys().map(|id| judged::over(id, tracks, around)).collect();
-        for (track, over) in self.tracks.values_mut().zip(over) {
-            track.lay(over, now);
-        }
+        let mut tracks = std::mem::take(&mut self.tracks);
+        judged::lay(&mut tracks, self.around(now));
+        self.tracks = tracks;
     }
 
     /// Whether our own line is in doubt: by the witnesses, or without one by checks that turned
@@ -233,75 +229,6 @@ impl Engine {
             let doubt = why.map(|(why, proven)| LineDoubt { since: now, why, proven });
             lines.push(Line::from(Event::LineDoubted { doubt }));
         }
-    }
-
-    /// Writes what a check is taken for, when the journal says otherwise.
-    fn tell_check(&self, spec: &CheckSpec, track: &Track, lines: &mut Vec<Line>) {
-        let situation = &self.books.situation;
-        let card = situation.checks.get(&spec.id);
-        if card.is_none_or(|card| (card.status, card.reason) != (track.status, track.reason)) {
-            lines.push(Line::from(Event::CheckChanged {
-                check: spec.id.clone(),
-                status: track.status,
-                reason: track.reason,
-                note: self.note(&spec.id, track),
-                since: track.since,
-                critical: spec.role.critical,
-            }));
-        }
-        if track.flapping != situation.judging.flapping.contains(&spec.id) {
-            let (check, flapping) = (spec.id.clone(), track.flapping);
-            lines.push(Line::from(Event::FlappingChanged { check, flapping }));
-        }
-    }
-
-    fn note(&self, id: &CheckId, track: &Track) -> SafeText {
-        let note = track.last.as_ref().map(|reading| reading.note.clone()).unwrap_or_default();
-        let around = self.around(self.clock.now());
-        match (track.status, track.reason) {
-            (Status::Unknown, Some(Reason::ParentFailing)) => {
-                let parent = judged::failing_parent(id, &self.tracks, around);
-                let parent = parent.map_or("a parent", CheckId::as_str);
-                SafeText::new(&format!("{parent} fails; own look: {note}"))
-            }
-            (Status::Fail, _) if track.own() != Status::Fail => {
-                SafeText::new(&format!("over 10 % of its requests fail: {note}"))
-            }
-            (_, _) => note,
-        }
-    }
-
-    /// Says once that a check which users feel has been unknown for too long: you are blind there.
-    fn tell_blind(&mut self, now: Time, lines: &mut Vec<Line>) {
-        let mut blind = BTreeSet::new();
-        for (id, role) in self.roles.iter().filter(|(_, role)| role.critical) {
-            let (Some(track), Some(bearing)) = (self.tracks.get(id), self.desk.bearings.get(id))
-            else {
-                continue;
-            };
-            let age = (now - track.since).to_std().unwrap_or_default();
-            // Those have their own alarm, or were left out on purpose.
-            let told = matches!(
-                track.reason,
-                Some(Reason::ParentFailing | Reason::WitnessDown | Reason::Skipped)
-            );
-            if track.status != Status::Unknown || told || age < bearing.unknown_after {
-                continue;
-            }
-            blind.insert(id.clone());
-            if !self.desk.blind.contains(id) {
-                let reason = track.reason.unwrap_or(Reason::NeverRan);
-                let text = format!(
-                    "you are blind: {id} ({}) is unknown for {} s: {}; to do: {}",
-                    role.service,
-                    age.as_secs(),
-                    reason.words(),
-                    reason.fix()
-                );
-                lines.push(Line::from(Event::Trouble { text: SafeText::new(&text) }));
-            }
-        }
-        self.desk.blind = blind;
     }
 
     fn take_baseline(&self, lines: &mut Vec<Line>) {
@@ -355,31 +282,5 @@ impl Engine {
         self.tracks
             .values()
             .any(|track| track.looks.is_some() || track.reason == Some(Reason::NeverRan))
-    }
-
-    /// Says which checks there are, when the journal knows others.
-    pub(super) fn declare_checks(&self, lines: &mut Vec<Line>) {
-        let all: BTreeMap<CheckId, Declared> = self
-            .desk
-            .roles
-            .iter()
-            .map(|(id, role)| {
-                let dimension =
-                    self.desk.bearings.get(id).map(|bearing| bearing.dimension).unwrap_or_default();
-                (id.clone(), Declared { service: role.service.clone(), dimension })
-            })
-            .collect();
-        let situation = &self.books.situation;
-        let forgotten = situation.checks.keys().any(|id| !all.contains_key(id));
-        if all == situation.judging.declared && !forgotten {
-            return;
-        }
-        let list: Vec<(CheckId, Declared)> = all.into_iter().collect();
-        let parts = list.chunks(Situation::PART).count();
-        for (at, part) in list.chunks(Situation::PART).enumerate() {
-            let checks = part.iter().cloned().collect();
-            let (first, last) = (at == 0, at + 1 == parts);
-            lines.push(Line::from(Event::ChecksDeclared { checks, first, last }));
-        }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::model::ids::Time;
 use crate::model::live::{ClientCard, Live, LiveStep, LiveWatch};
-use crate::model::signal::signals;
 
 use super::run::Engine;
 
@@ -36,7 +35,7 @@ impl Engine {
         Live {
             // The heartbeat is held against other people's clocks.
             at: now + self.clock.drift(),
-            signals: signals(&self.tracks, &self.roles, &self.recent, self.windows(now), now),
+            signals: self.signals.clone(),
             steps: steps.collect(),
             watch,
             clients: clients.collect(),

@@ -3,20 +3,18 @@
 
 use std::time::Duration;
 
+use crate::checks::http_response::Statuses;
 use crate::checks::threshold::Range;
 use crate::checks::{CheckKind, CheckSpec};
 use crate::config::did_you_mean;
 use crate::model::entry::{Author, Command, Event};
 use crate::model::ids::{CheckId, Time};
-use crate::model::mute::{Mute, Override};
+use crate::model::mute::{LONGEST, Mute, Override};
 use crate::text::SafeText;
 
 use super::answer::Refusal;
 use super::books::Line;
 use super::run::Engine;
-
-/// The longest that anything is left out or changed: what is meant to last is configured.
-const LONGEST: chrono::Duration = chrono::Duration::days(7);
 
 fn refuse<T>(why: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { why: why.into(), hint: hint.into() })
@@ -251,7 +249,8 @@ fn bounded(until: Time, now: Time) -> Result<(), Refusal> {
 }
 
 /// The keys that can be changed for a while.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
+    "expected_status",
     "timeout",
     "interval",
     "stale_after",
@@ -262,7 +261,7 @@ const KEYS: [&str; 7] = [
 ];
 
 /// `spec` with these values; an override of P-18's kind, but with an end.
-fn changed(spec: &CheckSpec, set: &[(String, String)]) -> Result<CheckSpec, Refusal> {
+pub(super) fn changed(spec: &CheckSpec, set: &[(String, String)]) -> Result<CheckSpec, Refusal> {
     let mut spec = spec.clone();
     if set.is_empty() {
         return refuse("nothing is set", format!("set one of {}", KEYS.join(", ")));
@@ -289,6 +288,16 @@ fn changed(spec: &CheckSpec, set: &[(String, String)]) -> Result<CheckSpec, Refu
                 spec.fast_interval = spec.fast_interval.min(spec.interval);
             }
             "stale_after" => spec.policy.stale_after = span()?.max(Duration::from_secs(1)),
+            "expected_status" => {
+                let CheckKind::HttpResponse(settings) = &mut spec.kind else {
+                    let why = format!("a check of kind {} has no status", spec.kind.name());
+                    return refuse(why, "name an http_response check");
+                };
+                settings.expected = Statuses::parse(value).map_err(|why| Refusal {
+                    why: format!("{key}: {why}"),
+                    hint: "write it as in the configuration".to_owned(),
+                })?;
+            }
             "fail_after" => spec.policy.fail_after = count()?,
             "ok_after" => spec.policy.ok_after = count()?,
             "threshold_warning" | "threshold_critical" => {
@@ -320,15 +329,7 @@ fn changed(spec: &CheckSpec, set: &[(String, String)]) -> Result<CheckSpec, Refu
 /// Keeps the direction in which the threshold was configured.
 fn threshold(spec: &mut CheckSpec, warning: bool, range: Range) -> Result<(), Refusal> {
     let name = spec.kind.name().to_owned();
-    let thresholds = if let CheckKind::HttpResponse(settings) = &mut spec.kind {
-        &mut settings.thresholds
-    } else if let CheckKind::Custom(settings) = &mut spec.kind {
-        &mut settings.thresholds
-    } else if let CheckKind::DatabaseConnection(settings) = &mut spec.kind {
-        &mut settings.thresholds
-    } else if let CheckKind::File(settings) = &mut spec.kind {
-        &mut settings.thresholds
-    } else {
+    let Some(thresholds) = spec.kind.thresholds_mut() else {
         return refuse(
             format!("thresholds of {name} checks cannot be changed here"),
             "change the configuration",

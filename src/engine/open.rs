@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::checks::ProbeCx;
+use crate::checks::{CheckSpec, ProbeCx};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -73,6 +73,7 @@ pub(super) async fn open(
         tracks,
         roles,
         recent,
+        signals: BTreeMap::new(),
         fresh: Vec::new(),
         live: BTreeMap::new(),
         looking: BTreeSet::new(),
@@ -220,10 +221,10 @@ async fn restore(
         .collect();
     let mut recent = Recent::default();
     let from = now - chrono::Duration::minutes(15);
+    let specs: BTreeMap<&CheckId, &CheckSpec> =
+        config.checks.iter().map(|spec| (&spec.id, spec)).collect();
     for reading in samples.since(from).await.unwrap_or_default() {
-        let Some(spec) = config.checks.iter().find(|spec| spec.id == reading.check) else {
-            continue;
-        };
+        let Some(spec) = specs.get(&reading.check) else { continue };
         if let Some(track) = tracks.get_mut(&reading.check) {
             track.take(reading.clone(), &spec.policy);
         }
@@ -312,7 +313,8 @@ impl Engine {
         let Some(triggers) = &self.config.triggers else { return Ok(()) };
         let here = (self.config.environment.clone(), self.config.production);
         let (seen, clock) = (self.seen.clone(), self.clock.clone());
-        let listens = super::triggers::serve(triggers, here, seen, clock).await;
+        let posted = crate::checks::push::of(&self.config.checks);
+        let listens = super::triggers::serve(triggers, here, posted, seen, clock).await;
         match listens {
             Ok(()) => Ok(()),
             Err(why) => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::adapters::Error;
-use crate::model::ids::StepId;
+use crate::model::ids::{CheckId, StepId};
 use crate::model::plan::{OnFailure, StepSpec};
 use crate::steps::StepKind;
 use crate::text::SafeText;
@@ -64,6 +64,12 @@ struct PlayStep {
     beside_watch: bool,
     #[serde(default)]
     go_on_after_failure: bool,
+    /// Checks that it takes down on purpose while it runs.
+    #[serde(default)]
+    expect_down: Vec<CheckId>,
+    /// Statuses that are right at these checks while what it did is in force (W-65).
+    #[serde(default)]
+    expected_status: BTreeMap<CheckId, Value>,
     #[serde(default)]
     undo: Option<Box<Self>>,
 }
@@ -126,8 +132,8 @@ impl Playbook {
 
     /// Reads a playbook, and the one that it says follows.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut read: Self = serde_yaml::from_str(text)
-            .map_err(|error| wrong(format!("could not read the playbook: {error}")))?;
+        let mut read: Self = crate::yaml::one(text)
+            .map_err(|why| wrong(format!("could not read the playbook: {why}")))?;
         let rest = match read.then.take().as_deref() {
             None => return Ok(read),
             Some("two_color") => Self::two_color()?,
@@ -205,7 +211,9 @@ impl Filled {
     fn add(&mut self, step: &PlayStep, facts: &BTreeMap<&str, Value>) -> Result<String, Error> {
         let undo = match &step.undo {
             Some(undo) => {
-                let (spec, title) = fill_step(undo, None, facts)?;
+                let (mut spec, title) = fill_step(undo, None, facts)?;
+                let again = step.expected_status.keys().map(|check| (check.clone(), None));
+                spec.expected_status.extend(again);
                 let id = spec.id.clone();
                 self.undo.push((spec, title));
                 Some(id)
@@ -239,7 +247,12 @@ fn fill_step(
         needs: step.needs.iter().cloned().map(StepId).collect(),
         budget: duration(&text(&step.budget)?)?,
         on_failure: if step.go_on_after_failure { OnFailure::GoOn } else { OnFailure::Wait },
-        expect_down: Vec::new(),
+        expect_down: step.expect_down.clone(),
+        expected_status: step
+            .expected_status
+            .iter()
+            .map(|(check, status)| (check.clone(), Some(one_word(status))))
+            .collect(),
         undo,
         beside_watch: step.beside_watch,
         asks: kind.as_step().asks(),
@@ -267,9 +280,16 @@ pub(super) fn step(
         only_beside: false,
         beside_watch: false,
         go_on_after_failure: false,
+        expect_down: Vec::new(),
+        expected_status: BTreeMap::new(),
         undo: None,
     };
     fill_step(&play, None, &BTreeMap::from([(VERBATIM, Value::Null)]))
+}
+
+/// `503` or `"2xx"`, as people write it.
+fn one_word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn fill_value(value: &Value, facts: &BTreeMap<&str, Value>) -> Result<Value, Error> {

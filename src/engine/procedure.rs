@@ -9,15 +9,15 @@ use crate::adapters::cluster::{Cluster, ObjectName, Scaled, WorkloadName};
 use crate::adapters::kube::Kind as Object;
 use crate::adapters::{Error, Kind};
 use crate::clock::Clock;
-use crate::config::{Config, Platform, Procedure};
-use crate::model::ids::PointId;
+use crate::config::{Config, Platform, Procedure, did_you_mean};
+use crate::model::ids::{CheckId, PointId};
 use crate::model::loss::Loss;
-use crate::model::plan::{Called, Hazard, Level, Plan, PlanCore, PlanFace, Preflight};
+use crate::model::plan::{Called, Hazard, Level, Plan, PlanCore, PlanFace, Preflight, StepSpec};
 use crate::steps::SavedSet;
 use crate::text::SafeText;
 
 use super::planner::{self, Facts, Made, NoPlan};
-use super::playbook::{Playbook, VERBATIM};
+use super::playbook::{Filled, Playbook, VERBATIM};
 use super::stack::Stack;
 use super::{canary, preflight, rollout, site};
 
@@ -129,6 +129,7 @@ async fn make(
     }))?;
     let filled = playbook.fill(&BTreeMap::from([(VERBATIM, Value::Null)]))?;
     way_back::tried_first(&filled).map_err(|why| wrong(&why))?;
+    let expected = expected(config, &filled)?;
     let mut identities = BTreeMap::new();
     identities.insert("platform".to_owned(), stack.workload.identity().await?);
     identities.insert("traffic".to_owned(), stack.public_url.clone());
@@ -151,6 +152,11 @@ async fn make(
     let mut plan = Plan { core, face: PlanFace::default(), made_at: clock.now() };
     plan.face = planner::face(config, stack, (&plan, &filled), None, &facts.history, clock).await;
     plan.face.form = procedure.title.clone();
+    for (face, words) in plan.face.steps.iter_mut().zip(expected) {
+        if !words.is_empty() {
+            face.preview = SafeText::new(&format!("{}; {words}", face.preview));
+        }
+    }
     plan.face.not_undone.extend(stays);
     plan.face.called = procedure.called.as_ref().map(|what| called(what, procedure));
     let loses = plan.core.steps.iter().any(|step| step.hazard == Hazard::LosesData);
@@ -162,6 +168,35 @@ async fn make(
         };
     }
     Ok(plan)
+}
+
+/// What each step makes right at checks, in words; an error where there is no such check.
+fn expected(config: &Config, filled: &Filled) -> Result<Vec<String>, Error> {
+    let known = |check: &CheckId, step: &StepSpec| {
+        let found = config.checks.iter().find(|spec| &spec.id == check);
+        found.ok_or_else(|| {
+            let names = config.checks.iter().map(|spec| spec.id.as_str());
+            let meant = did_you_mean(check.as_str(), names)
+                .map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
+            wrong(&format!("step {}: there is no check {check}{meant}", step.id))
+        })
+    };
+    let mut all = Vec::new();
+    for (spec, _) in &filled.steps {
+        for check in &spec.expect_down {
+            known(check, spec)?;
+        }
+        let mut words = Vec::new();
+        for (check, status) in &spec.expected_status {
+            let Some(status) = status else { continue };
+            let set = [("expected_status".to_owned(), status.clone())];
+            super::mutes::changed(known(check, spec)?, &set)
+                .map_err(|refusal| wrong(&format!("step {}: {}", spec.id, refusal.why)))?;
+            words.push(format!("{status} is right at check {check} while it is in force"));
+        }
+        all.push(words.join(", "));
+    }
+    Ok(all)
 }
 
 /// How it is announced, in the words of document 004.

@@ -15,7 +15,7 @@ use crate::model::entry::{Author, Change, Event};
 use crate::model::ids::{CheckId, StepId, Time};
 use crate::model::reading::{Reading, Track};
 use crate::model::restore_point::RestorePoint;
-use crate::model::signal::{Recent, Role};
+use crate::model::signal::{Recent, Role, Signal};
 use crate::model::tree::{HelpTest, Node};
 use crate::text::SafeText;
 
@@ -37,8 +37,8 @@ const BUSY: Duration = Duration::from_millis(100);
 /// collected until the last turn was a fiftieth of the time.
 const MANY: usize = 500;
 const PACE: u32 = 50;
-/// The longest that readings are collected.
-const COLLECTED: Duration = Duration::from_millis(500);
+/// The longest that readings are collected: as long as checks are left unsettled at most.
+const COLLECTED: Duration = Duration::from_secs(1);
 
 /// Someone attached.
 pub(super) struct Client {
@@ -61,8 +61,8 @@ pub(super) enum Seen {
     Told(Box<super::hooks::Told>),
     /// What the witnesses of our own line said.
     Witness(super::witness::Said),
-    /// The open plan, looked at anew.
-    Refreshed(Box<Made>),
+    /// The open plan, looked at anew, and since when.
+    Refreshed(Option<Time>, Box<Made>),
     /// A bundle, or what one would hold.
     Bundle(super::bundling::Came),
     /// A step of a guided procedure ended.
@@ -103,6 +103,8 @@ pub struct Engine {
     pub(super) tracks: BTreeMap<CheckId, Track>,
     pub(super) roles: BTreeMap<CheckId, Role>,
     pub(super) recent: Recent,
+    /// As they were judged last.
+    pub(super) signals: BTreeMap<String, Signal>,
     pub(super) fresh: Vec<Reading>,
     pub(super) live: BTreeMap<StepId, Live>,
     pub(super) looking: BTreeSet<StepId>,

@@ -135,6 +135,11 @@ async fn sections<'a>(
         found.push(Section { name, service, to, now, pulled: None });
     }
     while let Some(more) = pulled(all, &found, &now)? {
+        if !config.rollback.together {
+            let why = more.pulled.unwrap_or_default();
+            let name = more.name;
+            return Err(format!("{why}: name {name}, too, or set cross_repo_coordination: true"));
+        }
         found.push(more);
     }
     let graph = all

@@ -81,10 +81,10 @@ impl Engine {
     /// Signals to severity and tree, clocks, the opening of an incident.
     fn judge(&mut self, lines: &mut Vec<Line>) {
         let now = self.clock.now();
-        let signals = signals(&self.tracks, &self.roles, &self.recent, self.windows(now), now);
+        self.signals = signals(&self.tracks, &self.roles, &self.recent, self.windows(now), now);
         let situation = &self.books.situation;
         let before = situation.assessment.as_ref();
-        let mut assessment = assess(&self.tree, &signals, &situation.said, before, now);
+        let mut assessment = assess(&self.tree, &self.signals, &situation.said, before, now);
         if let Some(raised) = self.raised_by_rule() {
             assessment = assessment.raised(raised, before, now);
         }

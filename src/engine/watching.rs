@@ -115,13 +115,10 @@ impl Engine {
 }
 
 fn watch_ended(run: &Run, progress: &watch::Progress, verdict: Verdict) -> Line {
-    let rate =
-        |rate: Option<f64>| rate.map_or_else(|| "?".to_owned(), |rate| format!("{rate:.1} %"));
-    let why = format!("errors {} before, {} since", rate(progress.before), rate(progress.now));
     Line::from(Event::WatchEnded {
         run: run.id.clone(),
         verdict,
-        why: SafeText::new(&why),
+        why: SafeText::new(&progress.words()),
         counted: progress.counted,
     })
 }

@@ -118,11 +118,12 @@ impl Engine {
         let (config, clock, stack) = (self.config.clone(), self.clock.clone(), self.stack.clone());
         let (level, target) = (open.plan.core.level, Some(open.plan.asked()));
         let (seen, mut facts) = (self.seen.clone(), self.facts(level, target));
+        let begun = self.refreshed_at;
         facts.undo = open.plan.undoes().and_then(|run| self.way_back(&run).ok());
         tokio::spawn(async move {
             facts.known = facts.known.with_file(&config);
             let made = planner::plan(&config, stack.as_ref(), &facts, &clock).await;
-            seen.send(Seen::Refreshed(Box::new(made))).await.ok();
+            seen.send(Seen::Refreshed(begun, Box::new(made))).await.ok();
         });
     }
 
@@ -173,9 +174,12 @@ impl Engine {
             Seen::Notified(went) => self.notified(*went, lines),
             Seen::Scraped(answer) => drop(answer.send(self.metrics())),
             Seen::Called(call) => self.mailer.calls.push(*call),
-            Seen::Refreshed(made) => {
+            Seen::Refreshed(begun, made) => {
                 self.observing = false;
-                self.refreshed(*made, lines);
+                // Whoever has asked for a plan since is answered by what was looked at afterwards.
+                if begun == self.refreshed_at {
+                    self.refreshed(*made, lines);
+                }
             }
         }
     }

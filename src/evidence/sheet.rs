@@ -181,6 +181,7 @@ mod tests {
             budget: Duration::from_secs(10),
             on_failure: OnFailure::Wait,
             expect_down: Vec::new(),
+            expected_status: std::collections::BTreeMap::new(),
             undo: None,
             beside_watch: false,
             asks: false,

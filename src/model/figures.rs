@@ -24,9 +24,10 @@ impl Reached {
         }
     }
 
-    /// `0.21 s`, `failed`.
+    /// `0.4 ms`, `38 ms`, `0.21 s`, `failed`.
     pub fn words(self) -> String {
         match self {
+            Self::Seconds(seconds) if seconds < 0.0095 => format!("{:.1} ms", seconds * 1000.0),
             Self::Seconds(seconds) if seconds < 0.1 => format!("{:.0} ms", seconds * 1000.0),
             Self::Seconds(seconds) => format!("{seconds:.2} s"),
             Self::Never => "failed".to_owned(),

@@ -75,6 +75,7 @@ impl Situation {
             }
             Command::MarkDone { step, reason, .. } => {
                 self.decided(entry, step, StepPhase::Done, "marks as done by hand", reason);
+                self.step_done(step, entry.at);
             }
             Command::Plan { level, .. } => {
                 self.refused = None;

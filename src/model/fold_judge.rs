@@ -13,7 +13,8 @@ use super::entry::{Command, Entry, Event, Leftover};
 use super::ids::{CheckId, Time};
 use super::leftover::About;
 use super::line::LineDoubt;
-use super::mute::{Mute, Override};
+use super::mute::{LONGEST, Mute, Override};
+use super::plan::StepSpec;
 use super::reading::Status;
 use super::situation::{CheckCard, Situation};
 
@@ -121,9 +122,7 @@ impl Situation {
             self.unmute(name, "its time is over", at);
         }
         if let Event::Overridden { change } = event {
-            self.judging.overrides.retain(|other| other.check != change.check);
-            self.judging.overrides.push(change.clone());
-            self.moment(at, &format!("changed for a while: {}", change.words()));
+            self.override_with(change.clone(), at);
         }
         if let Event::OverrideEnded { check } = event {
             self.unset(check, "its time is over", at);
@@ -185,6 +184,30 @@ impl Situation {
         self.moment(at, &format!("no longer muted: {name}, {why}"));
     }
 
+    fn override_with(&mut self, change: Override, at: Time) {
+        self.moment(at, &format!("changed for a while: {}", change.words()));
+        self.judging.overrides.retain(|other| other.check != change.check);
+        self.judging.overrides.push(change);
+    }
+
+    /// What a step that is done makes right at the checks, or makes as configured again.
+    pub(super) fn expects(&mut self, spec: &StepSpec, by: &SafeText, at: Time) {
+        for (check, status) in &spec.expected_status {
+            let Some(status) = status else {
+                self.unset(check, &format!("{} is done", spec.id), at);
+                continue;
+            };
+            let change = Override {
+                check: check.clone(),
+                set: vec![("expected_status".to_owned(), status.clone())],
+                by: by.clone(),
+                reason: SafeText::new(&format!("{} is in force", spec.id)),
+                until: at + LONGEST,
+            };
+            self.override_with(change, at);
+        }
+    }
+
     fn unset(&mut self, check: &CheckId, why: &str, at: Time) {
         let before = self.judging.overrides.len();
         self.judging.overrides.retain(|change| &change.check != check);
@@ -196,6 +219,7 @@ impl Situation {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::StepEnd;
     use super::super::sample::*;
     use super::*;
 
@@ -263,6 +287,51 @@ mod tests {
         tape.command(Command::Unmute { name: "all".into() });
         assert_eq!(tape.situation.counted().count(), 2);
         assert!(tape.situation.judging.lifted.contains_key("all"), "a window stays lifted");
+    }
+
+    #[test]
+    fn what_a_step_makes_right_at_a_check_is_right_until_it_is_taken_back() {
+        let ended = |step: &str, end: StepEnd| Event::StepEnded {
+            run: run_id(),
+            step: step.into(),
+            attempt: 1,
+            end,
+            took: std::time::Duration::ZERO,
+            note: SafeText::default(),
+        };
+        let words = |tape: &Tape| -> Vec<String> {
+            tape.situation.judging.overrides.iter().map(Override::words).collect()
+        };
+        let is =
+            |status: Option<&str>| BTreeMap::from([("docling".into(), status.map(Into::into))]);
+        let forward = StepSpec {
+            undo: Some("flag_back".into()),
+            expected_status: is(Some("503")),
+            ..step("flag", &[])
+        };
+        let back = StepSpec { expected_status: is(None), ..step("flag_back", &[]) };
+        for by_hand in [false, true] {
+            let mut tape = Tape::new();
+            tape.started(plan_of(vec![forward.clone()], vec![back.clone()]));
+            tape.event(ended("flag", StepEnd::Unknown("no answer".into())));
+            assert!(words(&tape).is_empty(), "what is not done makes nothing right");
+            if by_hand {
+                tape.command(Command::MarkDone {
+                    run: run_id(),
+                    step: "flag".into(),
+                    attempt: 1,
+                    reason: "it is set".into(),
+                });
+            } else {
+                tape.event(ended("flag", StepEnd::Done));
+            }
+            let said = words(&tape);
+            assert_eq!(said.len(), 1);
+            assert!(said[0].starts_with("docling expected_status=503 until"), "{said:?}");
+            assert!(said[0].contains("flag is in force"), "{said:?}");
+            tape.event(ended("flag_back", StepEnd::Done));
+            assert!(words(&tape).is_empty(), "as configured again");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::text::SafeText;
 
 use super::entry::{Abort, Entry, Event, Standing, StepEnd};
-use super::ids::IncidentId;
+use super::ids::{IncidentId, StepId, Time};
 use super::incident::{Ended, Run, StepPhase, StepState, Waiting, Watch};
 use super::loss::{BESIDE, Choice};
 use super::plan::{OnFailure, StepSpec};
@@ -29,7 +29,9 @@ impl Situation {
             | Event::LossMeasured { .. }
             | Event::Chosen { .. }
             | Event::NeedsPerson { .. } => {
-                self.step_laid(event, entry.at);
+                if let Event::StepEnded { step, end: StepEnd::Done, .. } = event {
+                    self.step_done(step, entry.at);
+                }
                 if matches!(event, Event::Resumed) {
                     self.decided_under_this_boot();
                 }
@@ -94,13 +96,14 @@ impl Situation {
         }
     }
 
-    /// A step of ours that laid another release on a colour.
-    fn step_laid(&mut self, event: &Event, at: super::ids::Time) {
-        let Event::StepEnded { step, end: StepEnd::Done, .. } = event else { return };
-        let spec = self.run.as_ref().and_then(|run| run.plan.step(step));
-        if let Some(action) = spec.map(|spec| spec.action.clone()) {
-            self.laid(&action, at);
-        }
+    /// What a step of ours that is done changes beside the run: the release that lies on a colour,
+    /// and what is right at a check.
+    pub(super) fn step_done(&mut self, step: &StepId, at: Time) {
+        let Some(run) = &self.run else { return };
+        let Some(spec) = run.plan.step(step).cloned() else { return };
+        let by = run.by.clone();
+        self.laid(&spec.action, at);
+        self.expects(&spec, &by, at);
     }
 
     fn run_started(&mut self, event: &Event, entry: &Entry) -> Option<String> {

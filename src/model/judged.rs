@@ -7,7 +7,7 @@ use super::bearing::Bearing;
 use super::ids::{CheckId, Time};
 use super::incident::Run;
 use super::reading::{Reason, Status, Track};
-use super::signal::{Recent, Requests, Role, Windows};
+use super::signal::{self, Recent, Role, Windows};
 
 /// Error rate in percent above which a check that sends requests fails: the tree's own edge, so
 /// that the table of checks and the tree never say different things (S-04).
@@ -30,16 +30,17 @@ pub struct Around<'a> {
     pub now: Time,
 }
 
-/// What lies over the own readings of `check`; nothing when they stand.
+/// What lies over the own readings of `check`; nothing when they stand. `by_window` are the checks
+/// of which too many requests failed.
 ///
 /// Only bad news is ever taken back, and only to unknown: a check that answers well is well,
 /// whatever its parents do.
-pub fn over(
-    check: &CheckId,
+fn over(
+    (check, track): (&CheckId, &Track),
     tracks: &BTreeMap<CheckId, Track>,
+    by_window: &BTreeSet<&CheckId>,
     around: Around<'_>,
 ) -> Option<(Status, Option<Reason>)> {
-    let track = tracks.get(check)?;
     if track.own() == Status::Unknown {
         return None;
     }
@@ -51,8 +52,18 @@ pub fn over(
             return Some((Status::Unknown, Some(Reason::ParentFailing)));
         }
     }
-    let fails = track.own() != Status::Fail && window_fails(check, around);
+    let fails = track.own() != Status::Fail && by_window.contains(check);
     fails.then_some((Status::Fail, None))
+}
+
+/// Lays over every check what is around it.
+pub fn lay(tracks: &mut BTreeMap<CheckId, Track>, around: Around<'_>) {
+    let by_window = failing_windows(around);
+    let seen = &*tracks;
+    let over: Vec<_> = seen.iter().map(|one| over(one, seen, &by_window, around)).collect();
+    for (track, over) in tracks.values_mut().zip(over) {
+        track.lay(over, around.now);
+    }
 }
 
 fn is_remote(check: &CheckId, bearings: &BTreeMap<CheckId, Bearing>) -> bool {
@@ -84,16 +95,11 @@ pub fn failing_parent<'a>(
     None
 }
 
-/// Whether more of its own requests failed over the window than the tree allows.
-fn window_fails(check: &CheckId, around: Around<'_>) -> bool {
-    let Some(role) = around.roles.get(check).filter(|role| role.counts_requests) else {
-        return false;
-    };
-    let only = BTreeMap::from([(check.clone(), role.clone())]);
+/// The checks of which more requests failed over the window than the tree allows.
+fn failing_windows(around: Around<'_>) -> BTreeSet<&CheckId> {
     let span = chrono::Duration::from_std(around.windows.span).unwrap_or_default();
-    let requests = Requests::since(around.recent, &only, around.now - span);
-    let rate = requests.error_rate().filter(|_| requests.all >= around.windows.min_samples);
-    rate.is_some_and(|rate| rate > FAILS)
+    let edge = (FAILS, around.windows.min_samples);
+    signal::failing(around.recent, around.roles, around.now - span, edge)
 }
 
 /// The checks that the running steps take down on purpose (`expect_down`), while those steps are
@@ -174,11 +180,7 @@ mod tests {
                 line_down: self.line_down,
                 now: at(second),
             };
-            let ids: Vec<CheckId> = self.board.tracks.keys().cloned().collect();
-            for id in ids {
-                let over = over(&id, &self.board.tracks, around);
-                self.board.tracks.get_mut(&id).unwrap().lay(over, at(second));
-            }
+            lay(&mut self.board.tracks, around);
         }
 
         fn state(&self, id: &str) -> (Status, Option<Reason>) {

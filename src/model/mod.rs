@@ -26,6 +26,7 @@ pub mod guide;
 pub mod hold;
 pub mod ids;
 pub mod incident;
+pub mod joined;
 pub mod judged;
 pub mod keys;
 pub mod leftover;

@@ -7,6 +7,9 @@ use crate::text::SafeText;
 
 use super::ids::{CheckId, Time};
 
+/// The longest that anything is left out or changed: what is meant to last is configured.
+pub const LONGEST: chrono::Duration = chrono::Duration::days(7);
+
 /// A mute: some checks count for nothing until its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mute {

@@ -13,6 +13,7 @@ use super::situation::Situation;
 
 mod ending;
 
+use ending::judged;
 pub use ending::outcome_of;
 
 /// One thing to do. Several may stand beside each other.
@@ -98,15 +99,15 @@ fn watching(run: &Run, live: &BTreeSet<StepId>) -> Option<Next> {
     if watch.verdict.is_none() {
         return Some(Next::Watch);
     }
-    let (outcome, why) = outcome_of(run);
+    let (outcome, why) = judged(run);
     match outcome {
         Outcome::Done => forward(run)
             .all(|(spec, state)| state.phase.is_through() || goes_on(spec, state))
-            .then_some(Next::Finish(outcome)),
+            .then(|| Next::Finish(outcome_of(run).0)),
         _ if !live.is_empty() => None,
         // The next level is offered before the run ends (S-15).
         Outcome::Failed if !watch.accepted => {
-            run.waiting.is_none().then_some(Next::Wait(None, why))
+            run.waiting.is_none().then(|| Next::Wait(None, SafeText::new(&why)))
         }
         Outcome::Failed | Outcome::Aborted | Outcome::Undone | Outcome::Unknown => {
             Some(Next::Finish(outcome))
@@ -118,7 +119,7 @@ fn watching(run: &Run, live: &BTreeSet<StepId>) -> Option<Next> {
 /// of all stopping the failed version, which is the way back.
 fn verdict_is_against(run: &Run) -> bool {
     let ended = run.watch.as_ref().is_some_and(|watch| watch.verdict.is_some());
-    ended && outcome_of(run).0 != Outcome::Done
+    ended && judged(run).0 != Outcome::Done
 }
 
 fn forward(run: &Run) -> impl Iterator<Item = (&StepSpec, &StepState)> {

@@ -125,6 +125,10 @@ pub struct StepSpec {
     pub on_failure: OnFailure,
     /// Checks that it takes down on purpose.
     pub expect_down: Vec<CheckId>,
+    /// Statuses that are right at these checks once it is done, while what it did is in force; a
+    /// check without one is held against its configuration again (W-65).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expected_status: BTreeMap<CheckId, Option<String>>,
     /// The step of `undo` that takes it back, if there is one.
     pub undo: Option<StepId>,
     /// Whether it may run while the watch window is open: the window does not wait for it.

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::text::SafeText;
 
+use super::figures::Reached;
 use super::ids::{CheckId, Time};
+use super::joined::joined;
 use super::reading::{Reason, Track};
-use super::signal::{Recent, Requests, Role, Signal, SignalValue, Windows, counting};
+use super::signal::{Recent, Requests, Role, Signal, SignalValue, Windows};
 
 /// Why there are no requests to count, should there be none; nothing when no check counts any.
 pub(super) fn blind(
     tracks: &BTreeMap<CheckId, Track>,
     roles: &BTreeMap<CheckId, Role>,
 ) -> Option<Reason> {
-    let mut reasons = counting(roles)
-        .map(|id| tracks.get(id).map_or(Some(Reason::NeverRan), |track| track.reason));
+    let counting = joined(roles, tracks).filter(|(_, role, _)| role.counts_requests);
+    let mut reasons =
+        counting.map(|(.., track)| track.map_or(Some(Reason::NeverRan), |track| track.reason));
     let first = reasons.next()?;
     Some(first.or_else(|| reasons.find_map(|reason| reason)).unwrap_or(Reason::TooFewSamples))
 }
@@ -76,11 +79,12 @@ pub(super) fn p95(
     };
     let evidence = match whole {
         Some(whole) => format!(
-            "p95 {whole:.2} s of {} answers in {} s, held {} s: {}",
+            "p95 {} of {} answers in {} s, held {} s: {}",
+            Reached::Seconds(whole).words(),
             requests.latencies.len(),
             windows.span.as_secs(),
             windows.sustain.as_secs(),
-            held.map_or_else(|| "not known".to_owned(), |held| format!("{held:.2} s")),
+            held.map_or_else(|| "not known".to_owned(), |held| Reached::Seconds(held).words()),
         ),
         None => format!("0 of {} requests answered in {} s", requests.all, windows.span.as_secs()),
     };

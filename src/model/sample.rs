@@ -161,6 +161,7 @@ pub(crate) fn step(id: &str, needs: &[&str]) -> StepSpec {
         budget: Duration::from_secs(10),
         on_failure: OnFailure::Wait,
         expect_down: Vec::new(),
+        expected_status: BTreeMap::new(),
         undo: None,
         beside_watch: false,
         asks: false,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::SafeText;
 
 use super::ids::{CheckId, Time};
+use super::joined::joined;
 use super::judged::is_excused;
 use super::rates::{blind, error_rate, held, p95};
 use super::reading::{Finding, Looks, Reading, Reason, Status, Track};
@@ -98,9 +99,10 @@ impl Recent {
         ring.push_back(reading);
     }
 
-    /// The readings of `check` that began at or after `from`, oldest first.
+    /// The readings of `check` that began at or after `from`, oldest first. Of one check they come
+    /// in their order, so that only these are looked at, and not a quarter of an hour of them.
     pub fn since(&self, check: &CheckId, from: Time) -> impl Iterator<Item = &Reading> {
-        self.rings.get(check).into_iter().flatten().filter(move |reading| reading.at >= from)
+        self.rings.get(check).into_iter().flat_map(move |ring| newest(ring, from))
     }
 
     /// The readings of `check`, newest first.
@@ -114,6 +116,11 @@ impl Recent {
         let ring = self.rings.get(check).filter(|ring| ring.len() >= KEPT);
         ring.and_then(VecDeque::front).is_some_and(|oldest| oldest.at > from)
     }
+}
+
+fn newest(ring: &VecDeque<Reading>, from: Time) -> impl Iterator<Item = &Reading> {
+    let older = ring.iter().rposition(|reading| reading.at < from);
+    ring.range(older.map_or(0, |at| at + 1)..)
 }
 
 /// Failed and all requests, and latencies, of the checks that count requests since `from`.
@@ -130,26 +137,15 @@ pub struct Requests {
 impl Requests {
     /// Adds up the readings of the counting checks since `from`.
     pub fn since(recent: &Recent, roles: &BTreeMap<CheckId, Role>, from: Time) -> Self {
-        Self::sum(recent, roles, from, |_| true)
+        Self::between(recent, roles, from, Time::MAX_UTC)
     }
 
     /// The same, of the readings that began at or after `from` and before `to`.
     pub fn between(recent: &Recent, roles: &BTreeMap<CheckId, Role>, from: Time, to: Time) -> Self {
-        Self::sum(recent, roles, from, |at| at < to)
-    }
-
-    fn sum(
-        recent: &Recent,
-        roles: &BTreeMap<CheckId, Role>,
-        from: Time,
-        within: impl Fn(Time) -> bool,
-    ) -> Self {
+        let counting = joined(roles, &recent.rings).filter(|(_, role, _)| role.counts_requests);
         let mut sum = Self::default();
-        for id in counting(roles) {
-            for reading in recent.since(id, from).filter(|one| within(one.at)) {
-                if matches!(reading.finding, Finding::Unknown { .. }) {
-                    continue;
-                }
+        for reading in counting.filter_map(|(.., ring)| ring).flat_map(|ring| newest(ring, from)) {
+            if reading.at < to && !matches!(reading.finding, Finding::Unknown { .. }) {
                 sum.failed = sum.failed.saturating_add(reading.failed_of.0);
                 sum.all = sum.all.saturating_add(reading.failed_of.1);
                 sum.latencies.extend(&reading.latencies);
@@ -184,9 +180,25 @@ fn rank_95(all: usize) -> Option<usize> {
     (all * 95).div_ceil(100).checked_sub(1)
 }
 
-/// The checks whose readings are requests of users' kind.
-pub(super) fn counting(roles: &BTreeMap<CheckId, Role>) -> impl Iterator<Item = &CheckId> {
-    roles.iter().filter(|(_, role)| role.counts_requests).map(|(id, _)| id)
+/// The checks of which more than `percent` of their own requests since `from` failed, of at least
+/// `least`.
+pub(super) fn failing<'a>(
+    recent: &'a Recent,
+    roles: &'a BTreeMap<CheckId, Role>,
+    from: Time,
+    (percent, least): (f64, u32),
+) -> BTreeSet<&'a CheckId> {
+    let counting = joined(roles, &recent.rings).filter(|(_, role, _)| role.counts_requests);
+    let fails = |ring: &VecDeque<Reading>| {
+        let judged = newest(ring, from)
+            .filter(|reading| !matches!(reading.finding, Finding::Unknown { .. }))
+            .map(|reading| reading.failed_of);
+        let (failed, all) = judged.fold((0_u32, 0_u32), |(failed, all), one| {
+            (failed.saturating_add(one.0), all.saturating_add(one.1))
+        });
+        all >= least.max(1) && f64::from(failed) * 100.0 / f64::from(all) > percent
+    };
+    counting.filter(|(.., ring)| ring.is_some_and(fails)).map(|(id, ..)| id).collect()
 }
 
 /// Everything the table and the tree look at, at one moment. What no check is configured for is
@@ -229,20 +241,21 @@ fn counted<'a>(
     tracks: &BTreeMap<CheckId, Track>,
     roles: &'a BTreeMap<CheckId, Role>,
 ) -> Cow<'a, BTreeMap<CheckId, Role>> {
-    let excused = |id: &CheckId| tracks.get(id).is_some_and(is_excused);
-    if !counting(roles).any(excused) {
+    let mut found = joined(roles, tracks).filter(|(_, role, _)| role.counts_requests);
+    if !found.any(|(.., track)| track.is_some_and(is_excused)) {
         return Cow::Borrowed(roles);
     }
     let mut roles = roles.clone();
-    for (id, role) in &mut roles {
-        role.counts_requests &= !excused(id);
+    for (_, role, track) in joined(roles.iter_mut(), tracks) {
+        role.counts_requests &= !track.is_some_and(is_excused);
     }
     Cow::Owned(roles)
 }
 
 /// How few looks the errors rest on, as long as no check that counts them is proven to fail.
 fn unproven(tracks: &BTreeMap<CheckId, Track>, roles: &BTreeMap<CheckId, Role>) -> Option<Looks> {
-    let all: Vec<&Track> = counting(roles).filter_map(|id| tracks.get(id)).collect();
+    let counting = joined(roles, tracks).filter(|(_, role, _)| role.counts_requests);
+    let all: Vec<&Track> = counting.filter_map(|(.., track)| track).collect();
     if all.iter().any(|track| track.own() == Status::Fail) {
         return None;
     }
@@ -269,9 +282,10 @@ fn outage(tracks: &BTreeMap<CheckId, Track>, roles: &BTreeMap<CheckId, Role>) ->
     let serves = |role: &Role| counted.is_empty() || counted.contains(role.service.as_str());
     let mut services: BTreeMap<&str, (bool, Option<Reason>)> = BTreeMap::new();
     let mut evidence = Vec::new();
-    for (id, role) in roles.iter().filter(|(_, role)| felt(role) && serves(role)) {
+    let all = joined(roles, tracks).filter(|(_, role, _)| felt(role) && serves(role));
+    for (id, role, track) in all {
         let (alive, unknown) = services.entry(&role.service).or_default();
-        let Some(track) = tracks.get(id) else {
+        let Some(track) = track else {
             *unknown = Some(Reason::NeverRan);
             continue;
         };
@@ -319,9 +333,9 @@ fn flag(
 ) -> Option<Signal> {
     let mut evidence = Vec::new();
     let (mut any, mut failed, mut unknown) = (false, false, None);
-    for (id, _) in roles.iter().filter(|(_, role)| chosen(role)) {
+    for (id, _, track) in joined(roles, tracks).filter(|(_, role, _)| chosen(role)) {
         any = true;
-        let Some(track) = tracks.get(id) else {
+        let Some(track) = track else {
             unknown = Some(Reason::NeverRan);
             continue;
         };

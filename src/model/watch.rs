@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::figures::Reached;
 use super::ids::{CheckId, Time};
 use super::reading::{Finding, Status, Track};
 use super::signal::{Recent, Requests, Role};
@@ -52,6 +53,24 @@ pub struct Progress {
     pub unknown: Vec<CheckId>,
     /// What would be said if the window ended now.
     pub verdict: Verdict,
+}
+
+impl Progress {
+    /// `errors 14.2 % before, 0.3 % since; p95 0.2 s; db fails`: all that the verdict rests on.
+    pub fn words(&self) -> String {
+        let rate =
+            |rate: Option<f64>| rate.map_or_else(|| "?".to_owned(), |rate| format!("{rate:.1} %"));
+        let mut words =
+            vec![format!("errors {} before, {} since", rate(self.before), rate(self.now))];
+        words.extend(self.p95.map(|p95| format!("p95 {}", Reached::Seconds(p95).words())));
+        for (checks, is) in [(&self.failing, "fails"), (&self.unknown, "is unknown")] {
+            let Some(first) = checks.first() else { continue };
+            let others = checks.len() - 1;
+            let others = if others > 0 { format!(" +{others}") } else { String::new() };
+            words.push(format!("{first}{others} {is}"));
+        }
+        words.join("; ")
+    }
 }
 
 /// A gap between two readings that is longer than this was blind time and counts nothing; half as

@@ -47,7 +47,7 @@ pub enum Doable {
 
 /// The windows; a test holds that the built-in file can be read.
 pub fn windows() -> Vec<Window> {
-    serde_yaml::from_str(LIST).unwrap_or_default()
+    crate::yaml::one(LIST).unwrap_or_default()
 }
 
 /// The item of that number.

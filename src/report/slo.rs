@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::model::slo::{Burn, Burns, Standing};
 
-fn span(span: Duration) -> String {
+/// `5m`, `6h`, `30d`.
+pub fn span(span: Duration) -> String {
     let minutes = span.as_secs() / 60;
     match minutes {
         0..60 => format!("{minutes}m"),
@@ -14,18 +15,22 @@ fn span(span: Duration) -> String {
     }
 }
 
-/// `1h/5m 25.0x/24.1x of 14.4x BURNS (page)`.
-fn pair(burn: &Burn) -> String {
+/// `1h/5m 25.0x/24.1x of 14.4x`: the two windows, how fast each burns, and what is an alarm.
+pub fn rates(burn: &Burn) -> String {
     let rate =
         |rate: Option<f64>| rate.map_or_else(|| "?".to_owned(), |rate| format!("{rate:.1}x"));
     let (long, short) = (span(burn.long), span(burn.short));
+    let (in_long, in_short) = (rate(burn.in_long), rate(burn.in_short));
+    format!("{long}/{short} {in_long}/{in_short} of {:.1}x", burn.factor)
+}
+
+fn pair(burn: &Burn) -> String {
     let word = match burn.burns {
         Burns::Yes => format!(" BURNS ({})", burn.alarm.word()),
         Burns::No => String::new(),
         Burns::Unknown => " unknown: too few looks".to_owned(),
     };
-    let (in_long, in_short) = (rate(burn.in_long), rate(burn.in_short));
-    format!("{long}/{short} {in_long}/{in_short} of {:.1}x{word}", burn.factor)
+    format!("{}{word}", rates(burn))
 }
 
 /// All objectives, each with its four pairs.

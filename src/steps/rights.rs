@@ -162,7 +162,6 @@ fn scaled(one: &Scaled) -> Vec<Right> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize as _;
     use serde_json::json;
 
     use super::*;
@@ -171,9 +170,11 @@ mod tests {
     /// The rules of the shipped Role and the shipped look outside the namespace.
     fn shipped() -> Vec<Value> {
         let text = include_str!("../../config/kubernetes-role.yaml");
-        let documents = serde_yaml::Deserializer::from_str(text);
-        let documents = documents.map(|one| Value::deserialize(one).unwrap());
-        documents.flat_map(|one| one["rules"].as_array().cloned().unwrap_or_default()).collect()
+        let documents: Vec<Value> = crate::yaml::all(text).unwrap();
+        documents
+            .iter()
+            .flat_map(|one| one["rules"].as_array().cloned().unwrap_or_default())
+            .collect()
     }
 
     fn gives(rules: &[Value], right: &Right) -> bool {

@@ -220,6 +220,8 @@ actions! {
     People = "people", All, free, "who was told, who looks after it, who is called next";
     /// Before, during, now.
     Compared = "compare", All, free, "each check before the last deploy, since it, and now";
+    /// Error budgets.
+    Slo = "slo", All, free, "error budgets: what is left of them, and how fast they burn";
     /// What backout itself says.
     Diagnostics = "diagnostics", All, offered, "what backout itself has to say";
     /// Keep what is known of the incident, or only this screen.

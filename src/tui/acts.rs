@@ -100,6 +100,7 @@ acts! {
     Rules: read::open_rules;
     People: read::open_people;
     Compared: read::open_compare;
+    Slo: read::open_slo;
     Diagnostics: dialogs::diagnostics;
     Export: dialogs::export::open;
     Freeze: comfort::freeze;

@@ -87,7 +87,7 @@ impl Keymap {
     }
 
     fn take(&mut self, file: &str, text: &str) -> Vec<String> {
-        let raw: Raw = match serde_saphyr::from_str(text) {
+        let raw: Raw = match crate::yaml::one(text) {
             Ok(raw) => raw,
             Err(why) => {
                 return vec![format!("could not read {file}, the built-in keys count: {why}")];

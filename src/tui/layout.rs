@@ -178,6 +178,7 @@ fn least(pane: PaneKind) -> u16 {
         | PaneKind::Report
         | PaneKind::Timeline
         | PaneKind::Compare
+        | PaneKind::Slo
         | PaneKind::Waiting => LEAST,
     }
 }
@@ -196,6 +197,7 @@ fn greed(pane: PaneKind) -> u8 {
         | PaneKind::Errors
         | PaneKind::Latency
         | PaneKind::Compare
+        | PaneKind::Slo
         | PaneKind::Waiting => 0,
     }
 }

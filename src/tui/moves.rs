@@ -160,7 +160,8 @@ pub fn row(ui: &mut Ui, cx: Cx<'_>, by: isize) {
         | PaneKind::Waiting
         | PaneKind::Errors
         | PaneKind::Latency
-        | PaneKind::Compare => {
+        | PaneKind::Compare
+        | PaneKind::Slo => {
             let at = ui.scroll.entry(ui.focus).or_default();
             *at = at.saturating_add_signed(by).min(1_000);
         }

@@ -29,11 +29,13 @@ pub enum PaneKind {
     Latency,
     /// The same numbers before, during and now.
     Compare,
+    /// Error budgets, and how fast they burn.
+    Slo,
 }
 
 impl PaneKind {
     /// All.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Checks,
         Self::Decide,
         Self::Levels,
@@ -47,6 +49,7 @@ impl PaneKind {
         Self::Errors,
         Self::Latency,
         Self::Compare,
+        Self::Slo,
     ];
 
     /// Its name in a set of panes.
@@ -65,6 +68,7 @@ impl PaneKind {
             Self::Errors => "errors",
             Self::Latency => "latency",
             Self::Compare => "compare",
+            Self::Slo => "slo",
         }
     }
 

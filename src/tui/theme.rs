@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn every_role_is_read_by_the_name_it_has() {
         for role in Role::ALL {
-            let read: Role = serde_yaml::from_str(role.name()).unwrap();
+            let read: Role = crate::yaml::one(role.name()).unwrap();
             assert_eq!(read, role);
         }
     }

@@ -26,6 +26,7 @@ mod journal;
 mod probes;
 mod restore;
 mod resume;
+mod rules;
 #[path = "../support.rs"]
 mod support;
 mod switch;
@@ -61,6 +62,9 @@ fn main() {
     }
     if run("restore") {
         restore::run();
+    }
+    if run("rules") {
+        rules::run();
     }
     if run("resume") {
         resume::run();

@@ -166,6 +166,14 @@ impl Spool {
         page.lines.iter().map(shown).collect()
     }
 
+    /// The last line of a source that is no gap.
+    fn last(&self, source: &str) -> String {
+        let Ok(mut reader) = SpoolReader::open(&self.0) else { return String::new() };
+        let page = reader.page(&Query { rows: 10_000, ..Query::default() }).unwrap();
+        let mut own = page.lines.iter().filter(|line| &*line.source == source && !line.gap);
+        own.next_back().map(|line| line.text.to_string()).unwrap_or_default()
+    }
+
     async fn wait(&self, part: &str) {
         let until = Instant::now() + Duration::from_mins(3);
         while !self.lines().iter().any(|line| line.contains(part)) {
@@ -192,6 +200,7 @@ async fn output_is_followed_over_restarts_recreation_and_a_lost_engine() {
     let name = project.run("talker", &[], &says("first-begins"));
     let logs = ContainerLogs {
         engine: Some(format!("unix://{}", socket.display())),
+        hosts: Vec::new(),
         project: project.0.clone(),
         sources: vec![ContainerSource { source: "green".into(), service: "talker".into() }],
         all: true,
@@ -341,4 +350,43 @@ fn a_first_configuration_of_a_running_stack_needs_no_line_edited() {
     assert!(code == 0 && said.contains("upstreams:"), "{code} {said}");
     let (code, said) = stack.backout(&["init", "--from-compose", "no-such-project", "--print"]);
     assert!(code == 3 && said.contains(project), "{code} {said}");
+}
+
+#[tokio::test]
+async fn the_output_of_several_hosts_is_followed_and_one_that_is_away_silences_no_other() {
+    if !engine() {
+        return;
+    }
+    let (project, dir) = (Project::new("hosts"), tempfile::tempdir().unwrap());
+    let spool = Spool(dir.path().join("spool"));
+    project.run("talker", &[], "n=0; while :; do n=$((n+1)); echo \"line $n;\"; sleep 0.05; done");
+    // Two lines to one engine: which containers each has is all that differs of two hosts.
+    let at = |host: &str| dir.path().join(format!("{host}.sock"));
+    let address = |host: &str| (host.to_owned(), format!("unix://{}", at(host).display()));
+    let logs = ContainerLogs {
+        engine: None,
+        hosts: vec![address("a"), address("b")],
+        project: project.0.clone(),
+        sources: vec![ContainerSource { source: "web".into(), service: "talker".into() }],
+        all: false,
+    };
+    let (_a, b) = (Line::open(&at("a")), Line::open(&at("b")));
+    let short = tokio::sync::watch::channel(false).1;
+    let sources = (Vec::new(), Some(logs), None);
+    let _tail = Tail::start(spool.0.clone(), sources, Arc::default(), short, Clock::real());
+    let last = |source: &str| spool.last(source);
+    let until = Instant::now() + Duration::from_mins(2);
+    while last("web@a").is_empty() || last("web@b").is_empty() {
+        assert!(Instant::now() < until, "{:#?}", spool.lines());
+        Clock::real().sleep(Duration::from_millis(50)).await;
+    }
+    b.cut();
+    spool.wait("the container engine does not answer").await;
+    let (mine, theirs) = (last("web@a"), last("web@b"));
+    while last("web@a") == mine {
+        assert!(Instant::now() < until, "{:#?}", spool.lines());
+        Clock::real().sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(last("web@b"), theirs, "what is away says nothing");
+    assert_eq!(spool.count("does not answer"), 1, "of the other nothing is missing");
 }

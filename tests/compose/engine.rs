@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use backout::adapters::compose::ComposeSettings;
 use backout::adapters::docker::{DockerTools, ExecInput, ExecOutput};
 use backout::adapters::{Kind, Traffic, Workload};
+use backout::clock::Clock;
 use backout::model::ids::Color;
 use futures_util::StreamExt;
 
@@ -112,9 +113,13 @@ async fn a_stopped_colour_stays_stopped_and_is_started_as_it_was() {
     let note = compose.stop(&blue, Duration::from_secs(10), "e.stop.1").await.unwrap();
     assert!(note.as_str().starts_with("ended by itself"), "{note}");
     assert_eq!(compose.stop(&blue, LIMIT, "e.stop.1").await.unwrap().as_str(), "was not running");
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let stopped = compose.look(&blue).await.unwrap();
-    assert!(!stopped.running && stopped.kept, "its policy brought it back: {stopped:?}");
+    // A policy that brings it back does so at once.
+    let clock = Clock::real();
+    for _ in 0..20 {
+        clock.sleep(Duration::from_millis(100)).await;
+        let stopped = compose.look(&blue).await.unwrap();
+        assert!(!stopped.running && stopped.kept, "its policy brought it back: {stopped:?}");
+    }
     compose.start(&blue, "e.start.1").await.unwrap();
     let after = compose.look(&blue).await.unwrap();
     assert!(after.running && after.identity != before.identity, "{after:?}");
@@ -162,11 +167,11 @@ async fn a_crash_loop_never_reads_as_running() {
     let until = Instant::now() + Duration::from_mins(2);
     while Lab::client(&["inspect", "-f", "{{.RestartCount}}", &id]) == "0" {
         assert!(Instant::now() < until, "it was never started anew");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        Clock::real().sleep(Duration::from_millis(50)).await;
     }
     for _ in 0..30 {
         said_running += u32::from(compose.look(&color).await.unwrap().running);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        Clock::real().sleep(Duration::from_millis(50)).await;
     }
     let note = compose.stop(&color, Duration::from_secs(1), "e").await;
     let after = compose.look(&color).await.unwrap();

@@ -1,5 +1,4 @@
-//! One project on two real engines. The second one is named by `BACKOUT_TEST_SECOND_DOCKER`, the
-//! address of a daemon of its own, such as one in a network namespace of its own.
+//! One project on two real engines: the machine's, and one of our own beside it.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,16 +11,9 @@ use backout::adapters::{DeployOrder, Workload};
 use backout::clock::Clock;
 use backout::model::ids::Color;
 
-const NAME: &str = "backout-two";
+use super::private::Private;
 
-#[expect(clippy::print_stdout, reason = "a test that did not run has to say so")]
-fn second() -> Option<String> {
-    let found = std::env::var("BACKOUT_TEST_SECOND_DOCKER").ok();
-    if found.is_none() {
-        println!("SKIPPED: no second docker (BACKOUT_TEST_SECOND_DOCKER names none)");
-    }
-    found
-}
+const NAME: &str = "backout-two";
 
 /// What a tool says on one engine.
 fn on(engine: &str, words: &[&str], folder: &std::path::Path) -> String {
@@ -106,8 +98,8 @@ impl Drop for Two {
 
 #[tokio::test]
 async fn a_version_goes_back_on_both_hosts_and_one_that_is_away_is_named() {
-    let Some(second) = second() else { return };
-    let two = Two::start(second);
+    let Some(private) = Private::start(&[]) else { return };
+    let two = Two::start(format!("unix://{}", private.place.socket.as_ref().unwrap().display()));
     let [first, other] = two.engines.clone();
     let both = ComposeHosts::new(vec![two.host(&first, "a"), two.host(&other, "b")]);
     let blue = Color::from("blue");

@@ -244,6 +244,60 @@ fn assess_shows_containers_and_errors_and_level_2_runs_by_keys() {
     terminal.ended(Duration::from_secs(20));
 }
 
+/// Level 3 on containers by keys: the copy is up beside the live data, the rows that would be lost
+/// stand on the screen, and only the word and the minutes let it take the place.
+#[test]
+fn level_3_runs_by_keys_and_asks_for_the_word_and_the_minutes() {
+    let Some(lab) = lab() else { return };
+    let site = Site::fresh(&lab.stack);
+    site.stack.script("break", &["drop-table"]);
+    site.ask("INSERT INTO users(name, email) VALUES ('after the point', 'x')");
+    let limit = Duration::from_mins(4);
+    let mut terminal = Terminal::open(&site.command(&[]), (120, 40));
+    terminal.until("Assess", limit, |text| {
+        text.contains("[ASSESS]") && text.contains("L2 ready") && !text.contains("L3 blocked")
+    });
+    settle(&mut terminal);
+    terminal.press("L", "L");
+    terminal.until("the cards", limit, |text| text.contains("L3 point-in-time"));
+    for _ in 0..2 {
+        settle(&mut terminal);
+        terminal.send("j");
+    }
+    settle(&mut terminal);
+    terminal.send("\r");
+    terminal.until("a plan of level 3", limit, |text| {
+        text.contains("[PLAN]") && text.contains("R Roll") && text.contains("L3")
+    });
+    settle(&mut terminal);
+    terminal.send("R");
+    terminal.until("an armed field", limit, |text| text.contains("0/8 typed"));
+    settle(&mut terminal);
+    terminal.send("ROLLBACK");
+    terminal.shows("complete");
+    terminal.press("\r", "Enter");
+    terminal.until("the question", limit, |text| text.contains("R chooses SWAP"));
+    assert!(site.ask("SELECT count(*) FROM users WHERE name = 'after the point'") == "1");
+    settle(&mut terminal);
+    terminal.send("R");
+    terminal.shows("Type ROLLBACK or BESIDE");
+    let text = terminal.text();
+    let minutes = text.split_once("SWAP loses ").unwrap().1.split(' ').next().unwrap().to_owned();
+    settle(&mut terminal);
+    terminal.send("ROLLBACK");
+    terminal.shows("Minutes lost:");
+    terminal.send("\r");
+    settle(&mut terminal);
+    terminal.send(&minutes);
+    terminal.press("\r", "Enter");
+    terminal.until("STABLE", limit, |text| text.contains("STABLE on v2.4.9"));
+    assert_eq!(site.ask("SELECT count(*) FROM game_state"), "500");
+    assert_eq!(site.ask("SELECT count(*) FROM users WHERE name = 'after the point'"), "0");
+    assert!(site.databases().contains("spacetime_db_failed_"), "what was live is kept");
+    terminal.send("\u{3}\u{3}");
+    terminal.ended(Duration::from_secs(20));
+}
+
 /// The shipped configuration through its main path: looked at, doctored, and level 1.
 #[test]
 fn the_shipped_spacetime_configuration_rolls_back_as_it_stands() {

@@ -71,6 +71,7 @@ fn every_dialog_looks_as_it_did() {
         ("rules-frozen", "frozen", "r", ""),
         ("people", "escalates", "A", ""),
         ("compare", "assess", "=", ""),
+        ("budgets", "assess", "%", ""),
     ];
     for (name, state, keys, typed) in dialogs {
         let sample = samples::named(state);

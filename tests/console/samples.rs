@@ -1,5 +1,6 @@
 //! Situations made the way the real ones are: by folding entries, one after the other.
 
+mod budgets;
 mod gates;
 mod holds;
 mod plans;

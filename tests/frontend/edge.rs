@@ -2,7 +2,7 @@
 //! invalidation is completed, `CloudFront`'s API, a registry of versions, and the service behind the
 //! apps. It writes down what it is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,6 +22,8 @@ struct Known {
     /// What it was asked, without what only looks at the site.
     calls: Mutex<Vec<String>>,
     cache: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// What makes one order of an invalidation the same as another, as `CloudFront` has it.
+    orders: Mutex<BTreeSet<String>>,
     /// How often an invalidation is still under way when it is asked for.
     slow: Mutex<u32>,
     /// Whether clients go with any version.
@@ -34,6 +36,7 @@ impl Edge {
         let known = Arc::new(Known {
             objects,
             calls: Mutex::default(),
+            orders: Mutex::default(),
             cache: Mutex::default(),
             slow: Mutex::new(2),
             compatible: Mutex::new(true),
@@ -113,7 +116,11 @@ impl Known {
         if method == "POST" && path == "/2020-05-31/distribution/E123/invalidation" {
             let paths = body.split("<Path>").nth(1).unwrap().split("</Path>").next().unwrap();
             assert!(request.contains("/us-east-1/cloudfront/aws4_request"), "not signed");
-            wrote(format!("invalidate {paths}"));
+            let order = body.split("<CallerReference>").nth(1).unwrap();
+            let order = order.split("</CallerReference>").next().unwrap();
+            if self.orders.lock().unwrap().insert(order.to_owned()) {
+                wrote(format!("invalidate {paths}"));
+            }
             return (201, told("InProgress"));
         }
         if path == "/2020-05-31/distribution/E123/invalidation/I1" {

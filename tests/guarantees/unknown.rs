@@ -32,6 +32,7 @@ pub(crate) fn tool(argv: &[&str], probe: Option<&[&str]>, dir: &Path) -> StepSpe
         budget: Duration::from_secs(20),
         on_failure: OnFailure::Wait,
         expect_down: Vec::new(),
+        expected_status: BTreeMap::new(),
         undo: None,
         beside_watch: false,
         asks: false,

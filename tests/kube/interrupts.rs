@@ -57,7 +57,9 @@ async fn struck(
 async fn ends_right(site: &Site, place: &Place, what: &str, first: Said) {
     let mut now = first;
     for _ in 0..4 {
-        let late = now.code == 13 && now.text.contains("a criterion is missed");
+        // A part that was away cost time and requests: what was measured then is a true word too.
+        let cost = ["a criterion is missed", "NO EFFECT: errors", "WORSE: errors"];
+        let late = now.code == 13 && cost.iter().any(|word| now.text.contains(word));
         if now.code == 0 || late {
             return;
         }
@@ -67,7 +69,12 @@ async fn ends_right(site: &Site, place: &Place, what: &str, first: Said) {
             .any(|word| now.text.contains(word));
         assert!(now.code == 15 && true_word, "{what}: ended with {}: {}", now.code, now.text);
         let retried = place.run(&["run", "retry", "--reason", "it answers again"]);
-        assert_eq!(retried.code, 0, "{what}: {}", retried.text);
+        // The engine may have looked again by itself meanwhile.
+        let goes_on =
+            ["waits for no step", "is done now", "runs now", "at attempt", "no run is open"]
+                .iter()
+                .any(|word| retried.text.contains(word));
+        assert!(retried.code == 0 || goes_on, "{what}: {}\nafter: {}", retried.text, now.text);
         let mut over = 15;
         site.until("the run ends or holds again", async || {
             let said = place.run(&["history"]);
@@ -83,7 +90,7 @@ async fn ends_right(site: &Site, place: &Place, what: &str, first: Said) {
 }
 
 #[tokio::test]
-#[ignore = "ends parts of the cluster, which the tests after it need whole: run it alone"]
+#[ignore = "ends parts of the cluster that other tests need: run alone, as .ci/run does"]
 async fn a_switch_in_which_etcd_dies_ends_at_the_one_colour() {
     for (part, blow) in strikes(&[("etcd", Blow::Kill)]) {
         let what = format!("switch, {part} {blow:?}");
@@ -106,7 +113,7 @@ async fn a_switch_in_which_etcd_dies_ends_at_the_one_colour() {
 }
 
 #[tokio::test]
-#[ignore = "ends parts of the cluster, which the tests after it need whole: run it alone"]
+#[ignore = "ends parts of the cluster that other tests need: run alone, as .ci/run does"]
 async fn an_undo_in_which_the_api_server_dies_is_one_undo() {
     for (part, blow) in strikes(&[("apiserver", Blow::Kill)]) {
         let what = format!("undo, {part} {blow:?}");
@@ -128,7 +135,7 @@ async fn an_undo_in_which_the_api_server_dies_is_one_undo() {
 }
 
 #[tokio::test]
-#[ignore = "ends parts of the cluster, which the tests after it need whole: run it alone"]
+#[ignore = "ends parts of the cluster that other tests need: run alone, as .ci/run does"]
 async fn a_canary_whose_end_etcd_does_not_answer_is_taken_out_once() {
     for (part, blow) in strikes(&[("etcd", Blow::Stop)]) {
         let what = format!("canary, {part} {blow:?}");
@@ -160,7 +167,7 @@ const SCALED: &str = "procedures:
 ";
 
 #[tokio::test]
-#[ignore = "ends parts of the cluster, which the tests after it need whole: run it alone"]
+#[ignore = "ends parts of the cluster that other tests need: run alone, as .ci/run does"]
 async fn a_scale_in_which_the_kubelet_dies_comes_back_to_what_was_recorded() {
     for (part, blow) in strikes(&[("kubelet", Blow::Kill)]) {
         let what = format!("scale, {part} {blow:?}");

@@ -32,6 +32,11 @@ impl Shop {
         let shop = Self { site, place: Place::new(), public, blue, green };
         shop.configure("admin", "");
         shop.site.until("green serves", async || shop.serves().await == "green").await;
+        // A pod is ready before its service's port is open on the host.
+        for port in [shop.blue, shop.green] {
+            let what = format!("port {port} answers");
+            shop.site.until(&what, async || served(port).await.is_some()).await;
+        }
         shop
     }
 
@@ -68,17 +73,22 @@ health_checks:
     }
 
     pub(super) async fn serves(&self) -> String {
-        let clock = backout::clock::Clock::real();
-        let url = format!("{}/status", self.url());
-        let said = backout::adapters::control::get(&url, Duration::from_secs(5), &clock).await;
-        let said = said.ok().and_then(|reply| reply.json()).unwrap_or_default();
-        said["environment"].as_str().unwrap_or_default().to_owned()
+        served(self.public).await.unwrap_or_default()
     }
 
     pub(super) async fn selector(&self) -> String {
         let service = self.site.kube.must_get(Kind::Service, "web-active").await.unwrap();
         service.text("/spec/selector/version").to_owned()
     }
+}
+
+/// The colour that answers at a port of this host.
+async fn served(port: u16) -> Option<String> {
+    let clock = backout::clock::Clock::real();
+    let url = format!("http://127.0.0.1:{port}/status");
+    let said = backout::adapters::control::get(&url, Duration::from_secs(5), &clock).await;
+    let said = said.ok().and_then(|reply| reply.json())?;
+    said["environment"].as_str().map(str::to_owned)
 }
 
 const QUICK: [&str; 4] = ["rollback", "--quick", "--reason", "errors since 2.5.0"];

@@ -37,6 +37,7 @@ impl Place {
             .env("HOME", self.folder())
             .env("USER", "tester")
             .env("LANG", "C.UTF-8")
+            .env("TERM", "xterm-256color")
             .env("XDG_RUNTIME_DIR", &runtime)
             .env("BACKOUT_CONFIG", self.config())
             .current_dir(self.folder())

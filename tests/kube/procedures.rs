@@ -256,6 +256,16 @@ async fn docling_fails_over_to_mineru_and_half_of_it_is_left_over_out_loud() {
     assert_eq!(parser.text("/metadata/labels/backend"), "mineru", "the archived manifest is back");
     assert!(!kg.one.run(&["leftovers"]).text.contains("pause the ingestion"));
 
+    // W-65: the check of Docling is well with the 503, as long as the failover is in force.
+    assert!(done.text.contains("503 is right at check docling"), "{}", done.text);
+    kg.site()
+        .until("503 is right at Docling", async || {
+            let said = kg.one.run(&["check"]).text;
+            let line = said.lines().find(|line| line.contains("docling")).unwrap_or_default();
+            line.contains("ok") && line.contains("503")
+        })
+        .await;
+
     // Back to Docling, and a canary that fails: the ingestion stays paused, and that is said.
     let flag = Patch::Merge(json!({"data": {"PDF_PROCESSING_BACKEND": "docling_vlm"}}));
     let map = "medical-kg-rev-config";

@@ -36,7 +36,7 @@ pub(super) async fn grant_to(site: &Site, user: &str) -> Granted {
     let text = text.replace("backout-identity", &format!("{namespace}-identity"));
     let text = text.replace("name: oncall}", &format!("name: {user:?}}}"));
     for document in text.split("\n---\n") {
-        let body: Value = serde_yaml::from_str(document).unwrap();
+        let body: Value = backout::yaml::one(document).unwrap();
         site.put(body).await;
     }
     Granted(format!("{namespace}-identity"))

@@ -1,5 +1,6 @@
 //! Steps on a real cluster, each carried out as the engine does: the effect, then the look at it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ async fn carried_out(site: &Site, action: &Value, effect: &str) -> (StepEnd, Str
         budget: Duration::from_mins(2),
         on_failure: OnFailure::Wait,
         expect_down: Vec::new(),
+        expected_status: BTreeMap::new(),
         undo: None,
         beside_watch: false,
         asks: false,

@@ -3,6 +3,7 @@
 use backout::clock::Clock;
 use backout::model::reading::{Finding, Reading, Reason, WhyClass};
 
+use super::cluster::{Bench, Cluster};
 use super::filled;
 use crate::tools::look;
 
@@ -57,6 +58,61 @@ async fn every_answer_of_a_server_is_told_apart() {
     let gone = ask(&format!("{user}:{}/{name}", port - 1), "").await;
     assert_eq!(class(&gone), WhyClass::Refused, "{gone:?}");
     assert!(!format!("{denied:?}{absent:?}{gone:?}{slow:?}").contains("geheim"));
+}
+
+/// A standby is not behind while nothing is written; it is when it does not replay, or receives
+/// nothing any more. Where nobody follows, or one may not look, nothing is known.
+#[tokio::test]
+async fn a_standby_that_is_behind_is_seen_from_both_sides_and_one_that_is_not_there_is_unknown() {
+    let Some(server) = Cluster::own().await else { return };
+    let bench = Bench::on(server).await;
+    let cluster = &bench.cluster;
+    let socket = |cluster: &Cluster| cluster.socket().display().to_string().replace('/', "%2F");
+    let at = |cluster: &Cluster, user: &str| {
+        format!("postgres://{user}@{}:{}/postgres", socket(cluster), cluster.port)
+    };
+    let lag = async |url: String| {
+        let entry = "check_type: replication_lag, threshold_critical: 1, timeout: 10s";
+        look(&format!("{entry}, endpoint_url: '{url}'"), &Clock::real()).await
+    };
+    let unknown = Finding::Unknown { reason: Reason::NoData };
+    let alone = lag(at(cluster, "postgres")).await;
+    assert_eq!(alone.finding, unknown, "{alone:?}");
+
+    let standby = cluster.standby().await;
+    let clock = Clock::real();
+    let until = async |cluster: &Cluster, good: bool| {
+        for _ in 0..200 {
+            let seen = lag(at(cluster, "postgres")).await;
+            let is = seen.finding == Finding::Good;
+            let told = matches!(seen.finding, Finding::Bad { .. });
+            if if good { is } else { told } {
+                return;
+            }
+            clock.sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{:?}", lag(at(cluster, "postgres")).await);
+    };
+    until(cluster, true).await;
+    until(&standby, true).await;
+    let blind = lag(at(cluster, &format!("user_{}", bench.name))).await;
+    assert_eq!(blind.finding, unknown, "{blind:?}");
+
+    let follower = Bench::of(standby);
+    bench.root("postgres", "CREATE TABLE first (id int)").await;
+    let replayed = "SELECT pg_last_xact_replay_timestamp() IS NOT NULL";
+    while follower.ask("postgres", replayed).await != "t" {
+        clock.sleep(std::time::Duration::from_millis(100)).await;
+    }
+    follower.root("postgres", "SELECT pg_wal_replay_pause()").await;
+    bench.root("postgres", "CREATE TABLE kept (id int); SELECT pg_switch_wal()").await;
+    until(&follower.cluster, false).await;
+    until(cluster, false).await;
+    follower.root("postgres", "SELECT pg_wal_replay_resume()").await;
+    until(&follower.cluster, true).await;
+    // All it received is replayed, and it receives nothing more.
+    cluster.stop(true);
+    until(&follower.cluster, false).await;
 }
 
 /// P-19: what is configured without its address is where the documents' variables say, and no secret

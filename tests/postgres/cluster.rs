@@ -99,13 +99,35 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let rules = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n\
+        let rules = "local all,replication all trust\nhost all postgres 127.0.0.1/32 trust\n\
                      host all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
         let port = free_port();
         let settings: Vec<String> = settings.iter().map(|one| (*one).to_owned()).collect();
         let child = Mutex::new(Self::spawn(&bin, folder.path(), port, &settings));
         let cluster = Self { child, port, bin, folder, settings };
+        cluster.answers().await;
+        cluster
+    }
+
+    /// A server that follows this one.
+    pub(crate) async fn standby(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        if let Some((user, group)) = user() {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let copied = command(&self.bin.join("pg_basebackup"))
+            .args(["--no-sync", "-c", "fast", "-R", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["-h".as_ref(), self.socket().as_os_str()])
+            .args(["-D".as_ref(), folder.path().join("data").as_os_str()])
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let port = free_port();
+        let child = Mutex::new(Self::spawn(&self.bin, folder.path(), port, &self.settings));
+        let settings = self.settings.clone();
+        let cluster = Self { child, port, bin: self.bin.clone(), folder, settings };
         cluster.answers().await;
         cluster
     }
@@ -225,6 +247,12 @@ impl Bench {
         };
         drop(starting);
         Some(Self::on(cluster).await)
+    }
+
+    /// A server that others write, with no database of its own.
+    pub(crate) fn of(cluster: Cluster) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { cluster: Arc::new(cluster), name: "postgres".to_owned(), folder }
     }
 
     /// A fresh database of this server.

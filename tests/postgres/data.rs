@@ -1,14 +1,16 @@
 //! Dumps, copies beside, and what only the live one has.
 
 use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::Command;
 use std::sync::Mutex;
 
 use backout::adapters::Kind;
 use backout::adapters::database::Database;
 
-use super::cluster::PASSWORD;
+use super::cluster::{Bench, Cluster, PASSWORD, user};
 use super::{filled, quiet, tables};
+use crate::tools::SmallDisk;
 
 #[tokio::test]
 async fn a_dump_restored_beside_holds_everything_of_one_moment() {
@@ -153,6 +155,52 @@ async fn dumps_in_the_formats_of_one_file_and_of_a_folder_are_restored_too() {
     let refused = live.restore_beside(&dump, "restored_r1", "e", &quiet).await.unwrap_err();
     assert!(refused.message.contains("nothing was restored"), "{refused}");
     assert_eq!(bench.databases().await, bench.name);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_in_the_middle_of_a_restore_is_named_and_the_next_try_goes_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let (at, name) = (folder.path().join("small"), "a_disk_that_is_full_in_the_middle");
+    let Some(disk) = SmallDisk::mount(&at, 96, name) else { return };
+    let Some(cluster) = Cluster::own().await else { return };
+    for open in [folder.path(), &at] {
+        std::fs::set_permissions(open, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    if let Some((user, group)) = user() {
+        chown(&at, Some(user), Some(group)).unwrap();
+    }
+    let bench = Bench::on(cluster).await;
+    let name = bench.name.clone();
+    let place = format!("CREATE TABLESPACE small LOCATION '{}'", at.display());
+    bench.root("postgres", &place).await;
+    bench.root("postgres", &format!("GRANT CREATE ON TABLESPACE small TO user_{name}")).await;
+    bench.root("postgres", &format!("ALTER DATABASE {name} SET TABLESPACE small")).await;
+    bench.run(&name, "CREATE TABLE much AS SELECT n, repeat(md5(n::text), 60) AS text FROM generate_series(1, 12000) n").await;
+    let live = bench.database();
+    // As people make them: the folder's tables are filled by several sessions.
+    let (plain, many) = (bench.at("plain.sql.gz"), bench.at("folder"));
+    live.dump(&plain, &quiet).await.unwrap();
+    let made = Command::new(bench.cluster.bin.join("pg_dump"))
+        .args(["-Fd".as_ref(), "-f".as_ref(), many.as_os_str()])
+        .envs(bench.place().environment(&name))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let before = tables(&live).await;
+    disk.fill();
+    // Enough for an empty database, not for what comes into it.
+    disk.give_back(12 << 20);
+    for dump in [&plain, &many] {
+        let failed = live.restore_beside(dump, "restored_r1", "e", &quiet).await.unwrap_err();
+        for words in ["No space left on device", "make room where the database lies, then retry"] {
+            assert!(failed.message.contains(words), "{failed}");
+        }
+        assert!(!live.beside("restored_r1").has_effect("e").await.unwrap(), "no copy is whole");
+        assert_eq!(tables(&live).await, before, "the live one is as it was");
+    }
+    disk.give_back(u64::MAX);
+    live.restore_beside(&plain, "restored_r1", "e", &quiet).await.unwrap();
+    assert_eq!(tables(live.beside("restored_r1").as_ref()).await, before);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::adapters::Kind;
 use crate::adapters::docker::{Container, Exec, ExecInput, ExecOutput};
 use crate::adapters::process::quoted;
 use crate::model::ids::Color;
@@ -21,6 +22,8 @@ if command -v bash >/dev/null; then exec timeout 4 bash -c 'exec 3<>"/dev/tcp/$0
 exit 127"#;
 /// The exit code where the image has nothing to look with.
 const NO_TOOL: i64 = 127;
+/// Exit codes above this one are the signal that ended it, as when its container ends.
+const KILLED: i64 = 128;
 /// Where a database listens inside its container when it publishes nothing.
 const PORT: &str = "5432";
 
@@ -49,22 +52,40 @@ impl Compose {
                 quoted(&own.name)
             ));
         };
-        let asker = if own.is_up() { Some(own) } else { self.neighbour(&database, &network).await };
-        let Some(asker) = asker else {
+        let inside = database.ports.iter().find_map(|port| port.inside.strip_suffix("/tcp"));
+        let port = inside.unwrap_or(PORT);
+        if own.is_up()
+            && let Some(said) = self.reached(&own, service, port).await
+        {
+            return Some(said);
+        }
+        // It is down, or went down while it was asked: another one of its network looks instead.
+        let Some(other) = self.neighbour(&database, (&own, &network)).await else {
             return Some(format!("nobody runs in {network} who could reach for {service}"));
         };
-        let inside = database.ports.iter().find_map(|port| port.inside.strip_suffix("/tcp"));
-        Some(self.reached(&asker, service, inside.unwrap_or(PORT)).await)
+        let said = self.reached(&other, service, port).await;
+        Some(said.unwrap_or_else(|| {
+            format!(
+                "whether {service}:{port} can be reached is not known: {} ended, too",
+                other.service
+            )
+        }))
     }
 
-    /// Another container of the project that runs in `network`.
-    async fn neighbour(&self, database: &Container, network: &str) -> Option<Container> {
+    /// Another container of the project than `own` that runs in `network`.
+    async fn neighbour(
+        &self,
+        database: &Container,
+        (own, network): (&Container, &str),
+    ) -> Option<Container> {
         let all = self.docker.of_project(&self.settings.project, None).await.ok()?;
-        let mut there = all.into_iter().filter(|one| one.is_up() && one.id != database.id);
+        let mut there =
+            all.into_iter().filter(|one| one.is_up() && one.id != database.id && one.id != own.id);
         there.find(|one| one.networks.contains_key(network))
     }
 
-    async fn reached(&self, asker: &Container, service: &str, port: &str) -> String {
+    /// Nothing where the asker ended meanwhile: that says nothing of the way.
+    async fn reached(&self, asker: &Container, service: &str, port: &str) -> Option<String> {
         let argv = ["sh", "-c", LOOK, "sh", service, port].map(str::to_owned);
         let exec = Exec {
             argv: &argv,
@@ -75,7 +96,9 @@ impl Compose {
             limit: LIMIT,
         };
         let (place, from) = (format!("{service}:{port}"), &asker.service);
-        match self.docker.exec(&asker.id, &exec).await {
+        Some(match self.docker.exec(&asker.id, &exec).await {
+            Ok(done) if done.code > KILLED => return None,
+            Err(error) if matches!(error.kind, Kind::Rejected | Kind::NotFound) => return None,
             Ok(done) if done.code == 0 => format!("{place} is reached from {from}"),
             Ok(done) if done.code == NO_TOOL => {
                 format!("whether {from} reaches {place} is not known: its image has no tool for it")
@@ -86,6 +109,6 @@ impl Compose {
                 format!("{place} is NOT reached from {from}: {}", fit(said, 200))
             }
             Err(error) => error.message,
-        }
+        })
     }
 }

@@ -149,7 +149,7 @@ impl Compose {
             return Err(no(String::from_utf8_lossy(&said.stderr).trim()));
         }
         // Its answer holds secrets: it is read here and goes nowhere.
-        let resolved: Resolved = serde_yaml::from_slice(&said.stdout)
+        let resolved: Resolved = crate::yaml::one(&String::from_utf8_lossy(&said.stdout))
             .map_err(|_| no("the tool's answer is no list of services"))?;
         let found = resolved.services.get(service).ok_or_else(|| no("no such service in them"))?;
         found.image.clone().ok_or_else(|| no("it is built there, no image is named"))

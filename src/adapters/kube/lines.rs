@@ -15,8 +15,6 @@ use crate::adapters::control::{BODY_LIMIT, Reply};
 use crate::clock::Clock;
 use crate::model::ids::Color;
 
-use super::traffic::environment;
-
 /// How many are opened.
 const LINES: usize = 4;
 /// How long opening or asking all of them may take.
@@ -68,7 +66,7 @@ impl Lines {
         for mut sender in std::mem::take(&mut self.open) {
             match clock.timeout(LIMIT, ask(&mut sender, &self.host)).await {
                 Ok(Some(reply)) => {
-                    found.push(environment(&reply));
+                    found.push(reply.environment());
                     still.push(sender);
                 }
                 Ok(None) | Err(_) => found.push(None),

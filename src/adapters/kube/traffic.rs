@@ -237,7 +237,7 @@ impl KubeTraffic {
             while good < PROOF {
                 match control::get(&url, PROOF_LIMIT, &self.clock).await {
                     Ok(reply) => {
-                        let who = environment(&reply);
+                        let who = reply.environment();
                         good = if who.as_deref() == Some(to.as_str()) { good + 1 } else { 0 };
                         if good == 0 {
                             let who = who.unwrap_or_else(|| format!("HTTP {}", reply.status));
@@ -270,11 +270,6 @@ impl KubeTraffic {
 /// What was going on at a service.
 fn moving(service: &Object) -> Option<Moving> {
     serde_json::from_str(service.annotation(MOVING)?).ok()
-}
-
-/// The colour that an answer names.
-pub(super) fn environment(reply: &control::Reply) -> Option<String> {
-    Some(reply.json()?.get("environment")?.as_str()?.to_owned())
 }
 
 #[async_trait]

@@ -80,7 +80,9 @@ pub(super) fn broken(what: &str, server: &str, error: &kube::Error) -> Error {
     }
     // The last words are the cause; the ones before only say on whose behalf.
     let said = chain.last().cloned().unwrap_or_else(|| error.to_string());
-    let said = fit(SafeText::new(&said).as_str(), WORDS);
+    // Where the library's manual explains it is no word for who reads this at night.
+    let said = said.split(": https://docs.rs/").next().unwrap_or_default();
+    let said = fit(SafeText::new(said).as_str(), WORDS);
     let name = chain.iter().any(|words| words.contains("dns error"));
     let of = |kind, why: String| Error::new(kind, format!("could not {what}: {why}"));
     if name {

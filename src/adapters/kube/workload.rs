@@ -27,8 +27,9 @@ const VERSION: &str = "app.kubernetes.io/version";
 pub const REVISION: &str = "deployment.kubernetes.io/revision";
 /// How often is looked meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How long pods may take beyond their grace.
-const GONE_LIMIT: Duration = Duration::from_secs(20);
+/// How long pods may take beyond their grace: a kubelet that missed the end of one looks again once
+/// a minute (its `syncFrequency`).
+const GONE_LIMIT: Duration = Duration::from_mins(1);
 /// How often a change is tried anew when somebody else changed the object meanwhile: its
 /// controller does so whenever a pod becomes ready.
 const TRIES: u32 = 8;

@@ -14,6 +14,7 @@ use object_store::{
 use tokio::io::AsyncReadExt as _;
 
 use crate::adapters::{Error, Kind};
+use crate::model::ids::Time;
 
 use super::aws::{Aws, said};
 use super::{MOST, Object, Objects};
@@ -63,6 +64,24 @@ impl S3 {
             .build()
             .map_err(|e| Error::new(Kind::Local, format!("could not use bucket {bucket}: {e}")))?;
         Ok(Self { aws, bucket: bucket.to_owned(), store: Arc::new(store) })
+    }
+
+    /// Bytes of an object and when it was written, without reading it; none where there is no such
+    /// object.
+    pub async fn head(&self, key: &str) -> Result<Option<(u64, Time)>, Error> {
+        let (path, what) = (self.path(key)?, format!("look at {}", self.address(key)));
+        let found = match self.store.head(&path).await {
+            // An answer to HEAD says nothing more; one to GET says whether it is the bucket.
+            Err(object_store::Error::NotFound { .. }) => {
+                self.store.get(&path).await.map(|found| found.meta)
+            }
+            found => found,
+        };
+        match found.map_err(|e| self.refused(&what, &e)) {
+            Ok(meta) => Ok(Some((meta.size, meta.last_modified))),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn path(&self, key: &str) -> Result<Path, Error> {

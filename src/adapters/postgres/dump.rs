@@ -112,5 +112,13 @@ pub(super) fn fine(verb: &str, thing: &str, ended: &ToolEnded) -> Result<(), Err
         Kind::Rejected
     };
     let how = ended.code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
-    Err(Error::new(kind, format!("could not {verb} {thing}: the tool ended with {how}: {why}")))
+    let todo = if has(&["No space left on device"]) {
+        "; make room where the database lies, then retry"
+    } else {
+        ""
+    };
+    Err(Error::new(
+        kind,
+        format!("could not {verb} {thing}: the tool ended with {how}: {why}{todo}"),
+    ))
 }

@@ -32,8 +32,13 @@ async fn database(dir: &Path) -> PathBuf {
 }
 
 async fn ask(path: &Path, query: &str, thresholds: Thresholds) -> Reading {
-    let settings =
-        Settings { database: Database::Sqlite(path.to_owned()), query: query.into(), thresholds };
+    judged(path, query, thresholds, None).await
+}
+
+async fn judged(path: &Path, query: &str, thresholds: Thresholds, expect: Option<&str>) -> Reading {
+    let database = Database::Sqlite(path.to_owned());
+    let expect = expect.map(str::to_owned);
+    let settings = Settings { database, query: query.into(), expect, thresholds };
     let spec = fixture::spec(CheckKind::DatabaseConnection(settings), LIMIT);
     let begun = Instant::now();
     let reading = probe(&spec, &fixture::cx()).await;
@@ -50,6 +55,26 @@ fn class(reading: &Reading) -> WhyClass {
         Finding::Bad { why } => why.class,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn the_version_of_a_schema_is_the_expected_one_or_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = database(dir.path()).await;
+    let at = async |query: &str| judged(&path, query, Thresholds::default(), Some("105")).await;
+    let good = at("SELECT max(id) - 307 FROM users").await;
+    assert_eq!((good.finding, good.note.as_str()), (Finding::Good, "105"));
+    let text = |reading: Reading| match reading.finding {
+        Finding::Bad { why } => why.text.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(at("SELECT 104").await), "is 104, expected 105");
+    assert_eq!(text(at("SELECT NULL").await), "is nothing, expected 105");
+    assert_eq!(text(at("SELECT id FROM users LIMIT 0").await), "is 0 rows, expected 105");
+    assert_eq!(text(at("SELECT 105 UNION SELECT 106").await), "is 2 rows, expected 105");
+    let gone = dir.path().join("no.db");
+    let gone = judged(&gone, "SELECT 105", Thresholds::default(), Some("105")).await;
+    assert_eq!(class(&gone), WhyClass::Refused);
 }
 
 #[tokio::test]
@@ -132,6 +157,7 @@ async fn a_server_that_does_not_listen_is_refused_and_its_password_is_not_shown(
     let of = |url: &str| Settings {
         database: Database::Postgres(Secret::plain(url)),
         query: "SELECT 1".into(),
+        expect: None,
         thresholds: Thresholds::default(),
     };
     let settings = of("postgresql://user:geheim@127.0.0.1:1/db");

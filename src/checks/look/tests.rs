@@ -58,10 +58,10 @@ async fn sizes(path: &Path, warning: Option<f64>, clear: Option<Clear>, all: &[u
     let kind = CheckKind::File(file::Settings {
         path: path.to_owned(),
         present: true,
-        max_age: None,
-        min_bytes: None,
-        max_bytes: None,
-        thresholds: Thresholds { warning: warning.map(Range::From), critical },
+        limits: file::Limits {
+            thresholds: Thresholds { warning: warning.map(Range::From), critical },
+            ..file::Limits::default()
+        },
     });
     let spec = CheckSpec { clear, ..fixture::spec(kind, Duration::from_secs(5)) };
     let (cx, mut memory) = (fixture::cx(), Memory::default());

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::adapters::docker::Container;
 use crate::evidence::points;
 
@@ -68,16 +70,11 @@ const BYTES: u64 = 64 * 1024;
 pub(super) fn described(texts: &[String]) -> BTreeMap<String, Described> {
     let mut all: BTreeMap<String, Described> = BTreeMap::new();
     for text in texts {
-        let Ok(mut root) = serde_yaml::from_str::<serde_yaml::Value>(text) else { continue };
-        // Without it `<<: *app` is a key like any other.
-        root.apply_merge().ok();
-        let Some(services) = root.get("services").and_then(serde_yaml::Value::as_mapping) else {
-            continue;
-        };
+        let Ok(root) = crate::yaml::one::<Value>(text) else { continue };
+        let Some(services) = root.get("services").and_then(Value::as_object) else { continue };
         for (name, service) in services {
-            let Some(name) = name.as_str() else { continue };
             let one = all.entry(name.to_owned()).or_default();
-            if let Some(image) = service.get("image").and_then(serde_yaml::Value::as_str) {
+            if let Some(image) = service.get("image").and_then(Value::as_str) {
                 image.clone_into(&mut one.image);
             }
             one.environment.extend(environment(service));
@@ -89,22 +86,18 @@ pub(super) fn described(texts: &[String]) -> BTreeMap<String, Described> {
 }
 
 /// `environment:` as a map or as a list of `NAME=value`.
-fn environment(service: &serde_yaml::Value) -> BTreeMap<String, String> {
-    let scalar = |value: &serde_yaml::Value| match value {
-        serde_yaml::Value::String(text) => Some(text.clone()),
-        serde_yaml::Value::Number(number) => Some(number.to_string()),
-        serde_yaml::Value::Bool(truth) => Some(truth.to_string()),
-        serde_yaml::Value::Null
-        | serde_yaml::Value::Sequence(_)
-        | serde_yaml::Value::Mapping(_)
-        | serde_yaml::Value::Tagged(_) => None,
+fn environment(service: &Value) -> BTreeMap<String, String> {
+    let scalar = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     };
     match service.get("environment") {
-        Some(serde_yaml::Value::Mapping(map)) => map
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str()?.to_owned(), scalar(value)?)))
-            .collect(),
-        Some(serde_yaml::Value::Sequence(lines)) => lines
+        Some(Value::Object(map)) => {
+            map.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect()
+        }
+        Some(Value::Array(lines)) => lines
             .iter()
             .filter_map(|line| line.as_str()?.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -114,9 +107,9 @@ fn environment(service: &serde_yaml::Value) -> BTreeMap<String, String> {
 }
 
 /// `command:` as a text or as a list of words.
-fn command(said: &serde_yaml::Value) -> Vec<String> {
-    let text = |value: &serde_yaml::Value| value.as_str().map(str::to_owned);
-    match (said.as_sequence(), said.as_str()) {
+fn command(said: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match (said.as_array(), said.as_str()) {
         (Some(words), _) => words.iter().filter_map(text).collect(),
         (None, Some(line)) => line.split_whitespace().map(str::to_owned).collect(),
         (None, None) => Vec::new(),

@@ -8,9 +8,9 @@ use crate::adapters::messenger::email::{Email, Safety, address};
 use crate::adapters::messenger::github::GitHub;
 use crate::adapters::secret::Secret;
 
-use super::super::check::{Desk, Table};
+use super::super::take::{Desk, Table};
+use super::Receiver;
 use super::receivers::{default_port, mail, slack, tracker};
-use super::{Receiver, word};
 
 /// What can be named.
 const CHANNELS: [(&str, &str); 3] = [("slack", "slack"), ("email", "email"), ("github", "github")];
@@ -23,7 +23,7 @@ pub(super) fn channels(
     receivers: &mut BTreeMap<String, Receiver>,
 ) {
     for item in root.list("notification_channels") {
-        let Some(name) = word(&item, &CHANNELS, "channel") else { continue };
+        let Some(name) = item.one_of("a channel", &CHANNELS) else { continue };
         if receivers.contains_key(name) || desk.environment.is_without_secrets() {
             continue;
         }

@@ -12,9 +12,9 @@ use crate::adapters::tls::Trust;
 use crate::model::notice::Occasion;
 use crate::model::severity::Severity;
 
-use super::super::check::{Item, Table};
+use super::super::take::{Item, Table};
 use super::super::{did_you_mean, file};
-use super::{Receiver, Wants, word};
+use super::{Receiver, Wants};
 
 /// The ways there are.
 const KINDS: [&str; 6] = ["slack", "webhook", "pagerduty", "github", "email", "command"];
@@ -22,7 +22,7 @@ const KINDS: [&str; 6] = ["slack", "webhook", "pagerduty", "github", "email", "c
 pub(super) fn receivers(table: &mut Table<'_>) -> BTreeMap<String, Receiver> {
     let mut all = BTreeMap::new();
     let Some(mut named) = table.table("receivers") else { return all };
-    let keys: Vec<String> = named.keys().map(|key| key.name.clone()).collect();
+    let keys = named.names();
     for name in keys {
         let Some(item) = named.take(&name) else { continue };
         if let Some(receiver) = receiver(&item) {
@@ -35,7 +35,8 @@ pub(super) fn receivers(table: &mut Table<'_>) -> BTreeMap<String, Receiver> {
 
 fn receiver(item: &Item<'_>) -> Option<Receiver> {
     let mut table = item.table()?;
-    let wants = table.take("document").and_then(|item| word(&item, &Wants::ALL, "document"));
+    let wants = table.take("document").and_then(|item| item.one_of("a document", &Wants::ALL));
+    table.may_hold(&KINDS);
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| table.has(kind)).collect();
     let kind = match kinds.as_slice() {
         [kind] => *kind,
@@ -87,7 +88,7 @@ pub(super) fn slack(target: Target) -> Receiver {
 
 fn webhook(target: Target, table: &mut Table<'_>) -> Receiver {
     let headers = table.table("headers").map(|mut headers| {
-        let names: Vec<String> = headers.keys().map(|key| key.name.clone()).collect();
+        let names = headers.names();
         let mut found = Vec::new();
         for name in names {
             let Some(item) = headers.take(&name) else { continue };
@@ -153,7 +154,7 @@ pub(super) fn tracker(messenger: github::GitHub) -> Receiver {
 fn email(item: &Item<'_>) -> Option<Receiver> {
     let mut table = item.table()?;
     let host = table.need("host").and_then(|item| item.text());
-    let safety = table.take("tls").and_then(|item| word(&item, &Safety::ALL, "way to be safe"));
+    let safety = table.take("tls").and_then(|item| item.one_of("a way to be safe", &Safety::ALL));
     let safety = safety.unwrap_or(Safety::StartTls);
     let trust = table.take("ca_file").and_then(|item| trusted(&item, safety));
     let port = table.count("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());

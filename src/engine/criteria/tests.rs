@@ -76,7 +76,7 @@ fn what_was_left_is_not_held_against_the_version_that_serves_now() {
         enabled: true,
         attempts: 1,
         clear: None,
-        kind: CheckKind::Later { kind: "http_response".to_owned() },
+        kind: CheckKind::Unaddressed { kind: "http_response" },
     };
     let seconds = |all: &[CheckSpec]| patience(all).as_secs();
     assert_eq!(seconds(&[]), 20);

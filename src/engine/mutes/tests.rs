@@ -1,5 +1,8 @@
 use super::*;
+use crate::adapters::http::Target;
+use crate::adapters::secret::Secret;
 use crate::checks::custom;
+use crate::checks::http_response;
 use crate::checks::threshold::Thresholds;
 use crate::model::reading::Policy;
 use crate::model::signal::Role;
@@ -68,6 +71,32 @@ fn a_threshold_is_changed_and_what_is_none_is_refused_with_the_key() {
     assert!(no.hint.contains("threshold_critical"), "{no:?}");
     let no = changed(&spec(), &set(&[("timeout", "soon")])).unwrap_err();
     assert!(no.why.contains("timeout=soon"), "{no:?}");
+}
+
+#[test]
+fn another_status_is_right_for_a_while_where_there_is_one() {
+    let http = || {
+        let url = "http://127.0.0.1/health/docling";
+        CheckKind::HttpResponse(http_response::Settings {
+            url: Secret::plain(url),
+            target: Target::parse(url).unwrap(),
+            headers: Vec::new(),
+            method: hyper::Method::GET,
+            body: hyper::body::Bytes::new(),
+            expected: Statuses(vec![(200, 200)]),
+            thresholds: Thresholds::default(),
+            expect: Vec::new(),
+            requests: 1,
+        })
+    };
+    let spec_of = |kind| CheckSpec { kind, ..spec() };
+    let now = changed(&spec_of(http()), &set(&[("expected_status", "503")])).unwrap();
+    let CheckKind::HttpResponse(settings) = &now.kind else { panic!() };
+    assert!(settings.expected.contains(503) && !settings.expected.contains(200));
+    let no = changed(&spec_of(http()), &set(&[("expected_status", "99")])).unwrap_err();
+    assert!(no.why.contains("\"99\" is not a status"), "{no:?}");
+    let no = changed(&spec(), &set(&[("expected_status", "503")])).unwrap_err();
+    assert!(no.why.contains("has no status"), "{no:?}");
 }
 
 #[test]

@@ -79,16 +79,32 @@ pub(super) fn start(logs: ContainerLogs, clock: Clock) -> mpsc::Receiver<Piece> 
 }
 
 async fn follow(logs: ContainerLogs, clock: Clock, to: mpsc::Sender<Piece>) {
-    let docker = match DockerHost::connect(logs.engine.as_deref(), clock.clone()) {
-        Ok(docker) => docker,
-        Err(error) => return tracing::error!("{error}"),
+    let engines: Vec<(Option<&str>, Option<&str>)> = if logs.hosts.is_empty() {
+        vec![(None, logs.engine.as_deref())]
+    } else {
+        logs.hosts.iter().map(|(host, at)| (Some(host.as_str()), Some(at.as_str()))).collect()
     };
-    let closed = to.clone();
-    let mut follower =
-        Follower { docker, logs, clock, to, places: BTreeMap::new(), began: false, told: false };
+    let mut followers = Vec::new();
+    for (host, at) in engines {
+        match DockerHost::connect(at, clock.clone()) {
+            Ok(docker) => followers.push(Follower {
+                docker,
+                host: host.map(str::to_owned),
+                logs: logs.clone(),
+                clock: clock.clone(),
+                to: to.clone(),
+                places: BTreeMap::new(),
+                began: false,
+                told: false,
+            }),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+    // Each goes on for itself: a host that is away silences no other.
+    let all = followers.iter_mut().map(Follower::run);
     tokio::select! {
-        () = closed.closed() => {}
-        () = follower.run() => {}
+        () = to.closed() => {}
+        _ = futures_util::future::join_all(all) => {}
     }
 }
 
@@ -103,6 +119,8 @@ enum Came {
 
 struct Follower {
     docker: DockerHost,
+    /// Which of several hosts it is.
+    host: Option<String>,
     logs: ContainerLogs,
     clock: Clock,
     to: mpsc::Sender<Piece>,
@@ -137,7 +155,8 @@ impl Follower {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
-        tracing::warn!("containers are not followed now: {error}");
+        let host = self.host.as_ref().map_or_else(String::new, |host| format!(" of {host}"));
+        tracing::warn!("containers{host} are not followed now: {error}");
         let sources: Vec<Arc<str>> = self.places.keys().map(Arc::clone).collect();
         for source in sources {
             let why = "the container engine does not answer: what it keeps is read later";
@@ -223,9 +242,13 @@ impl Follower {
             None => return None,
         };
         let number = one.labels.get("com.docker.compose.container-number").map(String::as_str);
-        Some(match number {
-            None | Some("1" | "") => Arc::from(base),
-            Some(number) => Arc::from(format!("{base}-{number}")),
+        let name = match number {
+            None | Some("1" | "") => base.to_owned(),
+            Some(number) => format!("{base}-{number}"),
+        };
+        Some(match &self.host {
+            None => Arc::from(name),
+            Some(host) => Arc::from(format!("{name}@{host}")),
         })
     }
 

@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::checks::push;
 use crate::clock::Clock;
 use crate::config::{Listen, Triggers};
 use crate::engine::run::Seen;
 use crate::evidence::manifest::Key;
-use crate::model::ids::{CommandId, Digest, Time};
+use crate::model::ids::{CheckId, CommandId, Digest, Time};
 use crate::text::SafeText;
 
 use super::parse::{Around, Found, Source, parse};
@@ -39,6 +40,8 @@ const MINUTE: chrono::Duration = chrono::Duration::seconds(60);
 struct Desk {
     triggers: Triggers,
     environment: (String, bool),
+    /// The checks whose state is posted.
+    posted: Vec<(CheckId, push::Settings)>,
     seen: mpsc::Sender<Seen>,
     clock: Clock,
     /// When calls were taken in the last minute.
@@ -51,12 +54,14 @@ struct Desk {
 pub(in crate::engine) async fn serve(
     triggers: &Triggers,
     environment: (String, bool),
+    posted: Vec<(CheckId, push::Settings)>,
     seen: mpsc::Sender<Seen>,
     clock: Clock,
 ) -> Result<(), String> {
     let desk = Desk {
         triggers: triggers.clone(),
         environment,
+        posted,
         seen,
         clock,
         taken: std::sync::Mutex::default(),
@@ -136,6 +141,21 @@ fn spawn(
     });
 }
 
+/// What a call is sent to.
+enum Address {
+    /// A call for a rollback.
+    Source(Source),
+    /// A check whose state is posted.
+    Check(String),
+}
+
+impl Address {
+    fn of(path: &str) -> Option<Self> {
+        let check = path.strip_prefix("/checks/").map(str::to_owned);
+        check.map(Self::Check).or_else(|| Source::of(path).map(Self::Source))
+    }
+}
+
 fn say(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{value}\n"))));
     *response.status_mut() = status;
@@ -153,8 +173,9 @@ impl Desk {
         if request.method() == Method::GET && request.uri().path() == "/metrics" {
             return self.metrics(request.headers()).await;
         }
-        let Some(source) = Source::of(request.uri().path()) else {
-            let why = "post to /alertmanager, /github, /gitlab or /trigger; get /metrics";
+        let Some(address) = Address::of(request.uri().path()) else {
+            let why =
+                "post to /alertmanager, /github, /gitlab, /trigger or /checks/ID; get /metrics";
             return refuse(StatusCode::NOT_FOUND, why);
         };
         if request.method() != Method::POST {
@@ -169,6 +190,10 @@ impl Desk {
         if !self.knows(&head.headers, &body) {
             return refuse(StatusCode::UNAUTHORIZED, "the token is missing or is not the one");
         }
+        let source = match address {
+            Address::Check(name) => return self.post(&name, &body).await,
+            Address::Source(source) => source,
+        };
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let around = Around {
             environment: (&self.environment.0, self.environment.1),
@@ -180,12 +205,40 @@ impl Desk {
             Err(why) => return refuse(StatusCode::BAD_REQUEST, SafeText::new(&why).as_str()),
         };
         if !self.has_room(found.len()) {
-            let why = format!("more than {} calls a minute", self.triggers.per_minute);
-            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, &why);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            return response;
+            return self.too_many();
         }
         self.take(source, found).await
+    }
+
+    /// Keeps what something says of itself for the next look of its check.
+    async fn post(&self, name: &str, body: &[u8]) -> Response<Full<Bytes>> {
+        let Some((id, settings)) = self.posted.iter().find(|(id, _)| id.as_str() == name) else {
+            let why = format!("{} is not a check of kind push", SafeText::new(name));
+            return refuse(StatusCode::NOT_FOUND, &why);
+        };
+        let said: push::Said = match serde_json::from_slice(body) {
+            Ok(said) => said,
+            Err(why) => {
+                let why = format!(
+                    "{why}; send {{\"status\": \"ok\"}}, or warn, fail, unknown, with value and note"
+                );
+                return refuse(StatusCode::BAD_REQUEST, &why);
+            }
+        };
+        if !self.has_room(1) {
+            return self.too_many();
+        }
+        match settings.keep(id, said, self.clock.now()).await {
+            Ok(()) => say(StatusCode::ACCEPTED, &json!({ "check": name })),
+            Err(error) => refuse(StatusCode::INSUFFICIENT_STORAGE, &error.message),
+        }
+    }
+
+    fn too_many(&self) -> Response<Full<Bytes>> {
+        let why = format!("more than {} calls a minute", self.triggers.per_minute);
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, &why);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        response
     }
 
     /// The numbers, for Prometheus. Nothing in them is secret: on this machine anybody may read
@@ -286,6 +339,7 @@ mod tests {
                 start: false,
             },
             environment: ("shop".to_owned(), true),
+            posted: Vec::new(),
             seen,
             clock: Clock::real(),
             taken: std::sync::Mutex::default(),

@@ -4,7 +4,7 @@ use crate::model::criteria::{self, Passed};
 use crate::model::entry::{Abort, Outcome, Standing};
 use crate::model::incident::{Run, StepPhase};
 use crate::model::loss::BESIDE;
-use crate::model::plan::OnFailure;
+use crate::model::plan::{Class, Hazard, OnFailure};
 use crate::model::watch::Verdict;
 use crate::text::SafeText;
 
@@ -69,6 +69,17 @@ fn stopped_at(run: &Run, verb: Abort) -> (Outcome, String) {
 }
 
 fn finished(run: &Run) -> (Outcome, String) {
+    match judged(run) {
+        (Outcome::Done, why) if !run.stays_beside() => {
+            let (outcome, aside) = aside(run);
+            (outcome, why + &aside)
+        }
+        judged => judged,
+    }
+}
+
+/// What the watch window and the criteria say of the run, whatever it went on without.
+pub(super) fn judged(run: &Run) -> (Outcome, String) {
     if run.stays_beside() {
         return beside(run);
     }
@@ -95,20 +106,39 @@ fn finished(run: &Run) -> (Outcome, String) {
             let open = by_answer(Passed::Unknown).unwrap_or_else(|| "none was measured".to_owned());
             (Outcome::Unknown, format!("a criterion is not known: {open}"))
         }
-        (Verdict::Stable, Passed::Yes) => {
-            let aside: Vec<&str> = forward(run)
-                // What belongs to the other choice is not left out of this one.
-                .filter(|(spec, state)| state.phase != StepPhase::Done && !spec.only_beside)
-                .map(|(spec, _)| spec.id.as_str())
-                .collect();
-            let aside = if aside.is_empty() {
-                String::new()
-            } else {
-                format!("; not done: {}", aside.join(", "))
-            };
-            (Outcome::Done, format!("{word}: {numbers}{aside}"))
+        (Verdict::Stable, Passed::Yes) => (Outcome::Done, format!("{word}: {numbers}")),
+    }
+}
+
+/// What the run went on without. What was left out of it is said; where no look can ever tell whether
+/// something was changed, the outcome is not known either.
+fn aside(run: &Run) -> (Outcome, String) {
+    let (mut undone, mut unknown) = (Vec::new(), Vec::new());
+    let mut outcome = Outcome::Done;
+    // What belongs to the other choice is not left out of this one.
+    for (spec, state) in forward(run).filter(|(spec, _)| !spec.only_beside) {
+        match state.phase {
+            StepPhase::Done => {}
+            // Of all else that was not proved there is a leftover, or it changed nothing.
+            StepPhase::Unknown(_)
+                if goes_on(spec, state)
+                    && spec.class == Class::Opaque
+                    && spec.hazard != Hazard::Looks =>
+            {
+                outcome = Outcome::Unknown;
+                unknown.push(spec.id.as_str());
+            }
+            StepPhase::Waiting
+            | StepPhase::Running
+            | StepPhase::Failed(_)
+            | StepPhase::Skipped(_)
+            | StepPhase::Unknown(_) => undone.push(spec.id.as_str()),
         }
     }
+    let say = |word: &str, steps: &[&str]| {
+        if steps.is_empty() { String::new() } else { format!("; {word}: {}", steps.join(", ")) }
+    };
+    (outcome, say("not done", &undone) + &say("not known, look there", &unknown))
 }
 
 /// Both stay: good where everything that was restored is proved, and every hold is lifted.

@@ -314,69 +314,8 @@ fn fit_of(text: &str) -> String {
     crate::text::fit(text, 60)
 }
 
-const WORDS: [&str; 61] = [
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-    "for",
-    "True",
-    "False",
-    "None",
-    "metrics",
-    "_",
-    "x",
-    "y",
-    "(",
-    ")",
-    "[",
-    "]",
-    ",",
-    ".",
-    ":",
-    "+",
-    "-",
-    "*",
-    "/",
-    "//",
-    "%",
-    "==",
-    "!=",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "=",
-    "0",
-    "1",
-    "-1",
-    "9223372036854775807",
-    "1e308",
-    "0.5",
-    "'api'",
-    "'web'",
-    "'*'",
-    "''",
-    "get_failure_count(",
-    "get_latest_metric(",
-    "error_rate(",
-    "p95(",
-    "latency(",
-    "status(",
-    "len(",
-    "any(",
-    "all(",
-    "sum(",
-    "max(",
-    "range(",
-    "str(",
-    "isinstance(",
-    ".value",
-    ".items()",
-];
+/// What random conditions are made of; the benchmark has the same.
+const WORDS: &str = include_str!("tests/words.txt");
 
 #[test]
 fn an_objective_answers_with_its_burn_rate_and_is_unknown_without_one() {
@@ -407,10 +346,11 @@ fn torture(rounds: u32, seed: u64) -> u32 {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
+    let words: Vec<&str> = WORDS.lines().collect();
     let mut read = 0;
     for _ in 0..rounds {
         let count = 1 + next(14);
-        let text: Vec<&str> = (0..count).map(|_| WORDS[next(WORDS.len())]).collect();
+        let text: Vec<&str> = (0..count).map(|_| words[next(words.len())]).collect();
         let mut text = text.join(" ");
         // Brackets that are left open are closed, or nearly nothing could be read.
         let open = text.matches('(').count().saturating_sub(text.matches(')').count());

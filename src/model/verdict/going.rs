@@ -1,6 +1,7 @@
 //! A plan is open, a run goes on, or one has ended.
 
 use crate::model::entry::{Abort, Outcome};
+use crate::model::figures::Reached;
 use crate::model::ids::StepId;
 use crate::model::incident::{Run, RunState, StepPhase, StepState, Waiting, Watch};
 use crate::model::plan::{Level, PreflightAnswer};
@@ -58,7 +59,9 @@ fn approve(open: &OpenPlan) -> String {
         0 => String::new(),
         count => format!(" {count} warned."),
     };
-    let data = part(open.plan.face.data.as_str(), 30);
+    // The first clause says what it comes to; the plan on the screen says the rest.
+    let data = open.plan.face.data.as_str().split(';').next().unwrap_or_default();
+    let data = part(data, 30);
     let data = if data.is_empty() { String::new() } else { format!(" Data: {data}.") };
     first_fit(&[
         format!("Press R, read, type ROLLBACK.{data}{warned}"),
@@ -259,7 +262,8 @@ fn watching(seen: Seen<'_>, run: &Run, watch: &Watch) -> Lines {
         .now
         .map_or_else(|| "errors not known yet".to_owned(), |now| format!("errors {now:.1} %"));
     let was = live.before.map_or_else(String::new, |before| format!(" (was {before:.1} %)"));
-    let p95 = live.p95.map_or_else(String::new, |p95| format!(", p95 {p95:.2} s"));
+    let p95 =
+        live.p95.map_or_else(String::new, |p95| format!(", p95 {}", Reached::Seconds(p95).words()));
     let failing = live
         .failing
         .first()

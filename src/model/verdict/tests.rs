@@ -557,7 +557,7 @@ fn the_watch_window_says_before_and_now() {
     ];
     for (verdict, words) in table {
         Scene::ready().watching(Some((verdict, 0.3))).says(
-            "Traffic on v2.4.9: errors 0.3 % (was 14.2 %), p95 0.04 s.",
+            "Traffic on v2.4.9: errors 0.3 % (was 14.2 %), p95 41 ms.",
             &format!("Watched 0:12 of 0:30, {words}. v ends it, x takes it back."),
         );
     }

@@ -307,7 +307,7 @@ fn difference(before: &Facts, after: &Facts) -> String {
     )
 }
 
-/// The reason for the history line: what was measured, for how long, by which rule.
+/// The reason for the history line: what was measured, how long ago first, by which rule.
 pub fn reason(situation: &Situation, now: Time) -> String {
     let Some(assessment) = &situation.assessment else {
         return "started by hand, nothing was judged".to_owned();
@@ -318,8 +318,8 @@ pub fn reason(situation: &Situation, now: Time) -> String {
         .map_or_else(|| "no failing signal".to_owned(), ToString::to_string);
     let since = words::clock(words::since(assessment.since, now));
     match assessment.decided_by() {
-        Some(node) => format!("{what} for {since} (tree rule {})", node.node),
-        None => format!("{what} for {since} (severity {})", assessment.severity.label()),
+        Some(node) => format!("{what}, first {since} ago (tree rule {})", node.node),
+        None => format!("{what}, first {since} ago (severity {})", assessment.severity.label()),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Page {
     People,
     /// Every check before, during and now.
     Compare,
+    /// Error budgets, and how fast they burn.
+    Slo,
     /// Twelve lines for who comes in the middle of it; any key closes them.
     Brief,
 }
@@ -65,6 +67,11 @@ pub fn open_compare(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
     open(ui, cx, Page::Compare)
 }
 
+/// Error budgets.
+pub fn open_slo(ui: &mut Ui, cx: Cx<'_>) -> Vec<Effect> {
+    open(ui, cx, Page::Slo)
+}
+
 /// What it shows.
 pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet {
     let (title, facts) = match page {
@@ -74,6 +81,10 @@ pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet
         Page::People => ("Who knows of it".to_owned(), panes::people::rows(view, width)),
         Page::Compare => {
             let page = panes::compare::content(view, width);
+            (page.title, page.rows)
+        }
+        Page::Slo => {
+            let page = panes::slo::content(view, width);
             (page.title, page.rows)
         }
         Page::Timeline => ("Timeline".to_owned(), panes::timeline::newest_first(view, width)),
@@ -96,7 +107,7 @@ pub fn sheet(page: &Page, scroll: usize, view: &View<'_>, width: usize) -> Sheet
             Page::Database => panes::database::remark(view),
             Page::Rules => panes::rules::remark(view),
             Page::People => panes::people::remark(view),
-            Page::Compare => String::new(),
+            Page::Compare | Page::Slo => String::new(),
             Page::Plan => "read only".to_owned(),
             Page::Timeline => "newest first".to_owned(),
         },

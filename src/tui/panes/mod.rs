@@ -14,6 +14,7 @@ pub mod plan;
 pub mod proposal;
 pub mod report;
 pub mod rules;
+pub mod slo;
 pub mod steps;
 pub mod timeline;
 pub mod waiting;
@@ -65,6 +66,7 @@ pub fn content(pane: PaneKind, view: &View<'_>, width: u16, height: u16) -> Cont
         PaneKind::Errors => chart::content(view, chart::Curve::Errors, wide, high),
         PaneKind::Latency => chart::content(view, chart::Curve::Latency, wide, high),
         PaneKind::Compare => compare::content(view, wide),
+        PaneKind::Slo => slo::content(view, wide),
     }
 }
 

@@ -1,10 +1,11 @@
 //! How many colours a terminal has.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "serde_yaml::Value")]
+#[serde(try_from = "Value")]
 pub enum Depth {
     /// None: attributes only.
     Mono,
@@ -43,15 +44,15 @@ impl Depth {
     }
 }
 
-impl TryFrom<serde_yaml::Value> for Depth {
+impl TryFrom<Value> for Depth {
     type Error = String;
 
     /// YAML reads `true` as a truth and `16` as a number; both are meant as words here.
-    fn try_from(value: serde_yaml::Value) -> Result<Self, String> {
+    fn try_from(value: Value) -> Result<Self, String> {
         let word = match &value {
-            serde_yaml::Value::Bool(true) => "true".to_owned(),
-            serde_yaml::Value::Number(number) => number.to_string(),
-            serde_yaml::Value::String(word) => word.clone(),
+            Value::Bool(true) => "true".to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::String(word) => word.clone(),
             _ => String::new(),
         };
         Self::ALL

@@ -116,7 +116,7 @@ impl Themes {
     /// Reads a theme's text; an unknown role, key or depth is an error that names its line.
     fn read(&self, from: &str, text: &str, left: usize) -> Result<Sheet, String> {
         let failed = |why: String| format!("could not read the theme {from}: {why}");
-        let raw: Raw = serde_yaml::from_str(text).map_err(|why| failed(why.to_string()))?;
+        let raw: Raw = crate::yaml::one(text).map_err(failed)?;
         let above = match raw.parent.as_deref() {
             None => None,
             Some(_) if left == 0 => {

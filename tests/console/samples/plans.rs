@@ -32,6 +32,7 @@ pub(super) fn spec(
         budget: Duration::from_secs(budget),
         on_failure: OnFailure::Wait,
         expect_down: if id == "stop" { vec!["api-health".into()] } else { Vec::new() },
+        expected_status: BTreeMap::new(),
         undo: undo.map(StepId::from),
         beside_watch: matches!(id, "keep" | "stop"),
         asks: false,

@@ -82,6 +82,7 @@ pub(crate) fn world(story: &Story, second: i64) -> World {
             clients: vec![client("alice", true), client("bob", false)],
             signals: signals(&situation),
             counting: vec!["checkout".into()],
+            slos: super::budgets::all(),
             comparison: situation.incident.is_some().then(|| Box::new(comparison(second))),
             ..Live::default()
         }),

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::adapters::beside::{BESIDE, Place, blocking, gone};
 use crate::adapters::database::{Recovery, Told};
@@ -19,7 +20,6 @@ use super::PostgresCluster;
 use super::place::{Note, put};
 use super::replay::{proven, reached_words};
 use super::seat::{Seat, Server};
-use super::swap::STOP;
 use super::unpack::unpacked;
 use crate::adapters::postgres::dump::telling;
 use crate::adapters::postgres::wal::Base;
@@ -30,6 +30,8 @@ const ARCHIVE: &str = "/backout/archive";
 const LIVE: &str = "/backout/live";
 /// The file that makes a server replay its archive when it starts.
 pub(super) const SIGNAL: &str = "recovery.signal";
+/// How long a server may take to shut down cleanly.
+pub(super) const STOP: Duration = Duration::from_mins(2);
 
 impl PostgresCluster {
     /// Makes the recovered server `order.name`, up to its target; what a cut-off attempt left under

@@ -12,14 +12,12 @@ use crate::text::SafeText;
 
 use super::PostgresCluster;
 use super::place::{Note, put};
-use super::recover::SIGNAL;
+use super::recover::{SIGNAL, STOP};
 use super::seat::Server;
 use crate::adapters::postgres::literal;
 use crate::adapters::postgres::wal::base::Control;
 use crate::adapters::postgres::wal::{Name, segment_name};
 
-/// How long a server may take to shut down cleanly.
-pub(super) const STOP: Duration = Duration::from_mins(2);
 /// How long a promotion or a start may take.
 const UP: Duration = Duration::from_mins(3);
 /// How long the first log of the new server may take to reach the archive.
