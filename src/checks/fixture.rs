@@ -7,10 +7,29 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::http_response::{Settings, Statuses};
+use super::threshold::Thresholds;
 use super::{CheckKind, CheckSpec, ProbeCx};
+use crate::adapters::http::Target;
+use crate::adapters::secret::Secret;
 use crate::clock::Clock;
 use crate::model::reading::Policy;
 use crate::model::signal::Role;
+
+/// One GET of `url` that is good with 200.
+pub(crate) fn http(url: &str) -> Settings {
+    Settings {
+        url: Secret::plain(url),
+        target: Target::parse(url).unwrap(),
+        headers: Vec::new(),
+        method: hyper::Method::GET,
+        body: hyper::body::Bytes::new(),
+        expected: Statuses(vec![(200, 200)]),
+        thresholds: Thresholds::default(),
+        expect: Vec::new(),
+        requests: 1,
+    }
+}
 
 /// A server that hands every connection to `speak`; ends with the runtime of its test.
 pub(super) struct Server {

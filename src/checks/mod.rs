@@ -14,7 +14,7 @@ pub mod dns;
 pub mod expect;
 pub mod file;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod http_response;
 pub mod kubernetes;
 pub mod log_pattern;

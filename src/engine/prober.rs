@@ -137,10 +137,7 @@ mod tests {
     }
 
     fn http(requests: u32, counts_requests: bool) -> CheckSpec {
-        use crate::adapters::http::Target;
-        use crate::adapters::secret::Secret;
-        use crate::checks::http_response::{Settings, Statuses};
-        use crate::checks::threshold::Thresholds;
+        use crate::checks::http_response::Settings;
         let role = crate::model::sample::role("app");
         CheckSpec {
             id: "api".into(),
@@ -156,15 +153,8 @@ mod tests {
             attempts: 1,
             clear: None,
             kind: CheckKind::HttpResponse(Settings {
-                url: Secret::plain("http://h/"),
-                target: Target::parse("http://h/").unwrap(),
-                headers: Vec::new(),
-                method: hyper::Method::GET,
-                body: hyper::body::Bytes::new(),
-                expected: Statuses(vec![(200, 200)]),
-                thresholds: Thresholds::default(),
-                expect: Vec::new(),
                 requests,
+                ..crate::checks::fixture::http("http://h/")
             }),
         }
     }

@@ -11,17 +11,7 @@ use crate::model::reading::{Reading, Reason};
 const LIMIT: Duration = Duration::from_millis(600);
 
 fn settings(url: &str) -> Settings {
-    Settings {
-        url: Secret::plain(url),
-        target: Target::parse(url).unwrap(),
-        headers: Vec::new(),
-        method: hyper::Method::GET,
-        body: hyper::body::Bytes::new(),
-        expected: Statuses(vec![(200, 200)]),
-        thresholds: Thresholds::default(),
-        expect: Vec::new(),
-        requests: 1,
-    }
+    fixture::http(url)
 }
 
 fn expecting(url: &str, line: &str) -> Settings {

@@ -4,21 +4,10 @@ use std::sync::atomic::Ordering;
 use super::*;
 use crate::checks::file;
 use crate::checks::fixture::{self, Server, answer};
-use crate::checks::http_response::{self, Statuses};
 use crate::checks::threshold::{Clear, Range, Thresholds};
 
 fn http(url: &str) -> CheckKind {
-    CheckKind::HttpResponse(http_response::Settings {
-        url: crate::adapters::secret::Secret::plain(url),
-        target: crate::adapters::http::Target::parse(url).unwrap(),
-        headers: Vec::new(),
-        method: hyper::Method::GET,
-        body: hyper::body::Bytes::new(),
-        expected: Statuses(vec![(200, 200)]),
-        thresholds: Thresholds::default(),
-        expect: Vec::new(),
-        requests: 1,
-    })
+    CheckKind::HttpResponse(fixture::http(url))
 }
 
 #[tokio::test]

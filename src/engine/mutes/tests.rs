@@ -1,9 +1,6 @@
 use super::*;
-use crate::adapters::http::Target;
-use crate::adapters::secret::Secret;
-use crate::checks::custom;
-use crate::checks::http_response;
 use crate::checks::threshold::Thresholds;
+use crate::checks::{custom, fixture};
 use crate::model::reading::Policy;
 use crate::model::signal::Role;
 
@@ -75,20 +72,7 @@ fn a_threshold_is_changed_and_what_is_none_is_refused_with_the_key() {
 
 #[test]
 fn another_status_is_right_for_a_while_where_there_is_one() {
-    let http = || {
-        let url = "http://127.0.0.1/health/docling";
-        CheckKind::HttpResponse(http_response::Settings {
-            url: Secret::plain(url),
-            target: Target::parse(url).unwrap(),
-            headers: Vec::new(),
-            method: hyper::Method::GET,
-            body: hyper::body::Bytes::new(),
-            expected: Statuses(vec![(200, 200)]),
-            thresholds: Thresholds::default(),
-            expect: Vec::new(),
-            requests: 1,
-        })
-    };
+    let http = || CheckKind::HttpResponse(fixture::http("http://h/"));
     let spec_of = |kind| CheckSpec { kind, ..spec() };
     let now = changed(&spec_of(http()), &set(&[("expected_status", "503")])).unwrap();
     let CheckKind::HttpResponse(settings) = &now.kind else { panic!() };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::criteria::Passed;
+use crate::model::figures::Reached;
 use crate::model::incident::{Run, Watch};
 use crate::model::live::LiveWatch;
 use crate::model::watch::Verdict;
@@ -90,7 +91,7 @@ fn window_rows(view: &View<'_>, watch: &Watch, live: Option<&LiveWatch>, width: 
         value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.1} {unit}"))
     };
     let seconds = |value: Option<f64>| {
-        value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.2} s"))
+        value.map_or_else(|| "not known".to_owned(), |value| Reached::Seconds(value).words())
     };
     rows.push(
         Row::of(Role::Muted, "                ")
