@@ -222,8 +222,14 @@ impl Store for PostgresStore {
                     if !wait.again(&e).await {
                         return Err(self.refused("append to the journal")(e));
                     }
-                    if let Some(came) = self.look(head, rows).await? {
-                        return Ok(came);
+                    match self.look(head, rows).await {
+                        Ok(Some(came)) => return Ok(came),
+                        Ok(None) => {}
+                        // What was tried is the append, whichever question found nobody.
+                        Err(look) if look.is_lost() => {
+                            return Err(self.refused("append to the journal")(e));
+                        }
+                        Err(look) => return Err(look),
                     }
                 }
                 Err(e) => return Err(self.refused("append to the journal")(e)),
