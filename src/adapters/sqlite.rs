@@ -107,13 +107,30 @@ fn first_column(row: &SqliteRow) -> Option<String> {
     }
 }
 
+/// `SQLITE_READONLY_ROLLBACK`, <https://sqlite.org/rescode.html>: a transaction whose process was
+/// killed has to be taken back first, and a reader may not.
+const ROLLBACK_FIRST: u32 = 776;
+
+fn code(error: &sqlx::Error) -> u32 {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse().ok()).unwrap_or(1)
+}
+
+/// Whether a process was killed there while it wrote, and nobody has opened it to write since.
+fn left_half_done(error: &sqlx::Error) -> bool {
+    code(error) == ROLLBACK_FIRST
+}
+
 fn translate(verb: &str, thing: &str, error: &sqlx::Error) -> Error {
-    let (code, why) = match error {
-        sqlx::Error::Database(db) => (
-            db.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(1),
-            db.message().to_owned(),
-        ),
-        other => (1, other.to_string()),
+    let code = code(error);
+    let why = match error {
+        _ if left_half_done(error) => {
+            "a process that was killed left a change half done there, and \
+             nobody has opened it to write since; the next one who does takes it back"
+                .to_owned()
+        }
+        sqlx::Error::Database(db) => db.message().to_owned(),
+        other => other.to_string(),
     };
     // The primary result code is the low byte of the extended one.
     let kind = match code & 0xff {

@@ -254,3 +254,30 @@ async fn a_column_or_a_table_comes_back_from_a_copy_by_the_statements_that_are_s
         assert!(refused.message.contains(why), "{refused}");
     }
 }
+
+/// A copy of the database as a process leaves it that is killed while it commits: pages of the change
+/// are in the file, and what was there before is in a journal that nobody holds.
+async fn killed_while_committing(folder: &Path) -> SqliteDatabase {
+    let live = database(folder).await;
+    let mut connection = live.writing(LOOK).await.unwrap();
+    let change = "PRAGMA cache_size = 1; BEGIN IMMEDIATE;
+        DELETE FROM schema_migrations WHERE version = 105;
+        WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO users (id, name) SELECT i, hex(randomblob(200)) FROM n;";
+    sqlx::raw_sql(change).execute(&mut connection).await.unwrap();
+    let left = folder.join("left.db");
+    fs::copy(folder.join("app.db-journal"), folder.join("left.db-journal")).unwrap();
+    fs::copy(folder.join("app.db"), &left).unwrap();
+    SqliteDatabase::new(left)
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_half_done_is_seen_as_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = killed_while_committing(folder.path()).await;
+    let asked = super::super::ask(&left.path, "SELECT 1 FROM users", LOOK).await;
+    assert!(asked.unwrap_err().message.contains("left a change half done"), "a check only reads");
+    assert!(!left.has_effect("r1.migrate.1").await.unwrap());
+    let ledger: Vec<i64> = left.ledger().await.unwrap().iter().map(|one| one.version).collect();
+    assert_eq!(ledger, [104, 105]);
+}
