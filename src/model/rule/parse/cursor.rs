@@ -4,8 +4,9 @@ use super::super::problem::Mistake;
 use super::super::token::{Token, Word};
 use super::{Parsed, Parser};
 
-/// Brackets and words of denial within each other.
-const DEPTH: usize = 48;
+/// Brackets, lists and words of denial within each other: what people write has four or five, and each
+/// costs some 50 KiB of stack where nothing is optimised.
+const DEPTH: usize = 16;
 /// Operators, calls and members of one condition.
 const OPERATORS: usize = 200;
 
