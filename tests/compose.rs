@@ -4,6 +4,7 @@ mod breach;
 mod deploys;
 mod diagnoses;
 mod discovery;
+mod elsewhere;
 mod engine;
 mod engine_dies;
 mod faults;

@@ -4,15 +4,16 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{PtySize, native_pty_system};
 
+use super::sshd::Sshd;
 use super::support::Stack;
-use super::tools::{free_port, required};
+use super::tools::required;
 
 /// What a line does to bytes.
 #[derive(Clone, Copy)]
@@ -153,90 +154,6 @@ impl Questions {
         }
         self.asked += found;
         found
-    }
-}
-
-/// An sshd of our own, for this user and one key.
-struct Sshd {
-    child: std::process::Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Sshd {
-    fn start() -> Option<Self> {
-        let sshd = Path::new("/usr/sbin/sshd");
-        if !sshd.exists() || !Path::new("/usr/bin/ssh").exists() {
-            return None;
-        }
-        // sshd wants its empty folder where it runs as root; making it again does no harm.
-        std::fs::create_dir_all("/run/sshd").ok();
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["host", "key"] {
-            let made = std::process::Command::new("/usr/bin/ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(path(name))
-                .status();
-            assert!(made.unwrap().success());
-        }
-        std::fs::copy(path("key.pub"), path("authorized")).unwrap();
-        let port = free_port();
-        let text = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
-             PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-             PermitRootLogin prohibit-password\nPrintMotd no\n",
-            path("host").display(),
-            path("authorized").display()
-        );
-        std::fs::write(path("config"), text).unwrap();
-        let log = std::fs::File::create(path("log")).unwrap();
-        let child = std::process::Command::new(sshd)
-            .args(["-D", "-e", "-f"])
-            .arg(path("config"))
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let sshd = Self { child, folder, port };
-        let until = Instant::now() + Duration::from_mins(1);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "sshd does not listen: {}", sshd.log());
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        Some(sshd)
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// `ssh` to it through `port`, for `command` on a terminal.
-    fn client(&self, port: u16, command: &str) -> CommandBuilder {
-        let mut ssh = CommandBuilder::new("/usr/bin/ssh");
-        ssh.args(["-tt", "-F", "/dev/null", "-o", "StrictHostKeyChecking=no"]);
-        ssh.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-i"]);
-        ssh.arg(self.folder.path().join("key"));
-        let user = rustix::process::getuid().as_raw();
-        let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
-        let name = passwd.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let (name, _, uid) = (fields.next()?, fields.next()?, fields.next()?);
-            (uid.parse() == Ok(user)).then(|| name.to_owned())
-        });
-        ssh.args(["-p", &port.to_string()]);
-        ssh.arg(format!("{}@127.0.0.1", name.unwrap()));
-        ssh.arg(command);
-        ssh.env("TERM", "xterm-256color");
-        ssh
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

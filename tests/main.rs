@@ -49,6 +49,7 @@ mod rows;
 mod rules;
 mod scenarios;
 mod shim;
+mod sshd;
 mod strategies;
 mod support;
 mod terminal;

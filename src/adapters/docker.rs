@@ -1,11 +1,11 @@
-//! A container engine behind its local socket: Docker, or Podman's compatible service.
+//! A container engine behind a socket: Docker, or Podman's compatible service; on another host
+//! behind a socket that stands for it.
 //!
 //! Thin: what is asked is asked once, within a limit, and an answer that did not come in time is
 //! unknown, never done. Containers of a project are found by their labels, never by their names.
 
 use std::error::Error as _;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,10 @@ use crate::clock::Clock;
 use crate::text::{SafeText, fit};
 
 use super::{Error, Kind};
+use address::Address;
+use tunnel::Tunnel;
 
+mod address;
 mod beside;
 mod container;
 mod exec;
@@ -26,7 +29,9 @@ mod folder;
 mod stored;
 mod streams;
 mod tools;
+mod tunnel;
 
+pub use address::{FORMS, is_address};
 pub use beside::Beside;
 pub use container::{Container, Endpoint, Mount, Port, Top};
 pub use exec::{Exec, ExecInput, ExecOutput, Executed};
@@ -61,7 +66,11 @@ pub struct DockerHost {
 }
 
 struct Shared {
+    address: Address,
+    /// What is spoken to.
     socket: String,
+    /// How that leads to another host.
+    tunnel: Option<Arc<Tunnel>>,
     docker: OnceCell<Docker>,
 }
 
@@ -83,25 +92,61 @@ pub struct Daemon {
 }
 
 impl DockerHost {
-    /// The engine at `address`, such as `unix:///run/docker.sock` or a path; without one, Docker's
-    /// default socket. Nothing is asked yet. Refused: an address that is not a local socket.
+    /// The engine at `address` ([`FORMS`], or the path of a socket); without one, Docker's default
+    /// socket. Nothing is asked yet. Refused: what is no address.
     pub fn connect(address: Option<&str>, clock: Clock) -> Result<Self, Error> {
-        let address = address.map_or(DEFAULT_SOCKET, str::trim);
-        let socket = address.strip_prefix("unix://").unwrap_or(address);
-        if !Path::new(socket).is_absolute() {
-            let message = format!(
-                "could not use the container engine at {}: only a local socket is spoken to, such as unix://{DEFAULT_SOCKET}",
-                SafeText::new(address)
-            );
+        let text = address.unwrap_or(DEFAULT_SOCKET);
+        let Some(address) = Address::parse(text) else {
+            let text = SafeText::new(text);
+            let message = format!("could not use the container engine at {text}: {FORMS}");
             return Err(Error::new(Kind::Rejected, message));
-        }
-        let shared = Shared { socket: socket.to_owned(), docker: OnceCell::new() };
-        Ok(Self { shared: Arc::new(shared), clock })
+        };
+        let (socket, tunnel) = match &address {
+            Address::Socket(path) => (path.clone(), None),
+            Address::Ssh { .. } | Address::Tls { .. } => {
+                let tunnel = Tunnel::to(&address)?;
+                (tunnel.socket(), Some(tunnel))
+            }
+        };
+        let socket = socket.display().to_string();
+        Ok(Self {
+            shared: Arc::new(Shared { address, socket, tunnel, docker: OnceCell::new() }),
+            clock,
+        })
     }
 
-    /// The socket's path.
-    pub fn socket(&self) -> &str {
-        &self.shared.socket
+    /// Where it is, in words: a socket's path, or the address of another host.
+    pub fn shown(&self) -> String {
+        match &self.shared.address {
+            Address::Socket(path) => path.display().to_string(),
+            Address::Ssh { .. } | Address::Tls { .. } => {
+                let by_hand = self.shared.address.by_hand();
+                by_hand.rsplit(' ').next().unwrap_or(&by_hand).to_owned()
+            }
+        }
+    }
+
+    /// How `docker` is called by hand for it.
+    pub fn by_hand(&self) -> String {
+        self.shared.address.by_hand()
+    }
+
+    /// The socket on this host that a volume's files are behind; nothing for an engine elsewhere.
+    fn local_socket(&self) -> Option<&str> {
+        self.shared.tunnel.is_none().then_some(self.shared.socket.as_str())
+    }
+
+    /// Sees that the way to another host is open, for tools that are started with its address.
+    pub async fn reach(&self) -> Result<(), Error> {
+        let Some(tunnel) = &self.shared.tunnel else { return Ok(()) };
+        tunnel.open(&self.clock).await.map_err(|error| {
+            let message = format!(
+                "could not reach the container engine at {}: {}",
+                self.shown(),
+                error.message
+            );
+            Error::new(error.kind, message)
+        })
     }
 
     /// The address as tools take it in `DOCKER_HOST`.
@@ -137,6 +182,7 @@ impl DockerHost {
 
     /// The client, in a version of the protocol that the engine speaks.
     async fn docker(&self, what: &str) -> Result<&Docker, Error> {
+        self.reach().await?;
         let connect = async {
             let plain = Docker::connect_with_unix(
                 &self.shared.socket,
@@ -184,7 +230,7 @@ impl DockerHost {
         if matches!(error, Said::RequestTimeoutError) {
             return Error::timed_out(what, Duration::from_secs(LIBRARY_LIMIT));
         }
-        let socket = &self.shared.socket;
+        let socket = self.shown();
         let away = |kind, why: &str| {
             let help = "start it (systemctl start docker), or name another socket";
             Error::new(kind, format!("could not {what}: {why} {socket}; {help}"))

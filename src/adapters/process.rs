@@ -17,6 +17,10 @@ use crate::text::SafeText;
 
 use super::{Error, Kind};
 
+mod held;
+
+pub use held::Held;
+
 /// What a service manager gives to the service alone: a child that has it speaks in its place, as
 /// `systemctl` does of its own failure.
 const ONLY_OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];

@@ -12,7 +12,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
@@ -128,6 +128,38 @@ async fn shake(
     })?;
     trace.phases.tls = Some(begun.elapsed());
     Ok(stream)
+}
+
+/// A line on which both sides prove who they are.
+#[derive(Clone)]
+pub struct Mutual(tokio_rustls::TlsConnector);
+
+impl Mutual {
+    /// Trusts what `authority` signed, and shows `certificate` with `key`; all of them PEM.
+    pub fn of_pem(authority: &[u8], certificate: &[u8], key: &[u8]) -> Result<Self, String> {
+        let trusted = Trust::of_pem(authority).map_err(|why| format!("the authority {why}"))?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let chain = chain.map_err(|e| format!("the certificate is not PEM: {e}"))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| format!("the key: {e}"))?;
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?
+            .with_root_certificates(Arc::clone(&trusted.0.store))
+            .with_client_auth_cert(chain, key)
+            .map_err(|e| format!("the certificate: {e}"))?;
+        Ok(Self(Arc::new(client).into()))
+    }
+
+    /// Shakes hands with `host`; why not, in words.
+    pub async fn shake(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let name = host.trim_matches(['[', ']']).to_owned();
+        let name = ServerName::try_from(name).map_err(|e| e.to_string())?;
+        self.0.connect(name, stream).await.map_err(|e| e.to_string())
+    }
 }
 
 /// What a certificate says of itself.

@@ -207,12 +207,10 @@ impl Settings {
 fn away(error: &Error) -> Seen {
     let reason = match error.kind {
         Kind::Denied => Reason::NoPermission,
-        Kind::TimedOut => Reason::NoData,
-        Kind::Refused
-        | Kind::Reset
-        | Kind::NotResolved
-        | Kind::Tls
-        | Kind::NotFound
+        Kind::TimedOut | Kind::Refused | Kind::Reset | Kind::NotResolved | Kind::Tls => {
+            Reason::NoData
+        }
+        Kind::NotFound
         | Kind::Held
         | Kind::Conflict
         | Kind::Rejected

@@ -100,7 +100,8 @@ fn examples(out: &mut dyn Write) -> Result<Exit, Failure> {
 
 /// The text from the containers of a project.
 async fn compose(world: &World, named: String) -> Result<String, Failure> {
-    let engine = world.environment.get("DOCKER_HOST").filter(|at| at.starts_with("unix://"));
+    let named_engine = engine(world);
+    let engine = named_engine.as_deref();
     let docker = DockerHost::connect(engine, world.clock.clone()).map_err(away)?;
     let named = Some(named).filter(|name| !name.is_empty());
     let project = project(&docker, named).await?;
@@ -112,9 +113,20 @@ async fn compose(world: &World, named: String) -> Result<String, Failure> {
     Ok(page::text(&facts))
 }
 
+/// The engine that Docker's own variables name: one that listens with TLS has its certificates in
+/// `DOCKER_CERT_PATH`.
+fn engine(world: &World) -> Option<String> {
+    let at = world.environment.get("DOCKER_HOST").filter(|at| !at.trim().is_empty())?;
+    let certificates = world.environment.get("DOCKER_CERT_PATH");
+    match (at.strip_prefix("tcp://"), certificates) {
+        (Some(place), Some(folder)) => Some(format!("tls://{place}{folder}")),
+        _ => Some(at.to_owned()),
+    }
+}
+
 fn away(error: crate::adapters::Error) -> Failure {
     Failure::new(Exit::Unknown, error.message)
-        .hint("a Podman socket or a rootless engine is named by DOCKER_HOST=unix:///…")
+        .hint("a Podman socket or a rootless engine or one of another host (ssh://HOST) is named by DOCKER_HOST")
 }
 
 fn refuse_if_there(file: &Path) -> Result<(), Failure> {

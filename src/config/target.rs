@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::adapters::docker::{FORMS, is_address};
 use crate::adapters::postgres::cluster::HostPlace;
 use crate::adapters::secret::Secret;
 use crate::model::ids::Color;
@@ -234,14 +235,13 @@ fn variable(item: &Item<'_>) -> Option<String> {
     good.then_some(text)
 }
 
-/// The address of an engine: a local socket.
+/// The address of an engine: a local socket, or another host's.
 pub(super) fn engine(item: &Item<'_>) -> Option<String> {
     let text = item.text()?;
-    if !text.starts_with("unix:///") {
-        item.wrong_with(
-            &format!("{text:?} is not the address of an engine that can be used"),
-            "write unix:///path/of/the/socket",
-        );
+    // A bare path would be taken as well; in a file it is written out.
+    if text.starts_with('/') || !is_address(&text) {
+        let no = format!("{text:?} is not the address of an engine that can be used");
+        item.wrong_with(&no, FORMS);
         return None;
     }
     Some(text)

@@ -212,6 +212,7 @@ impl Compose {
             budget: TOOL_BUDGET + order.grace,
             grace: TOOL_GRACE,
         };
+        self.docker.reach().await?;
         let shim = Shim::at(&slot);
         shim.start(&self.program, &command)?;
         fault::at_step("B5", &order.effect);

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::adapters::docker::{DEFAULT_SOCKET, PROJECT, SERVICE};
+use crate::adapters::docker::{PROJECT, SERVICE};
 use crate::adapters::process::quoted;
 use crate::adapters::{Error, Kind, fault};
 use crate::text::SafeText;
@@ -93,11 +93,7 @@ impl Compose {
 
     /// The command for the engine that we speak to.
     pub(super) fn docker_command(&self) -> String {
-        if self.docker.socket() == DEFAULT_SOCKET {
-            "docker".to_owned()
-        } else {
-            format!("docker -H {}", quoted(&self.docker.address()))
-        }
+        self.docker.by_hand()
     }
 
     pub(super) fn service_by_hand(&self, service: &str, start: bool) -> String {

@@ -51,6 +51,7 @@ impl Compose {
         argv: &[String],
         env: &BTreeMap<String, String>,
     ) -> Result<Finished, Error> {
+        self.docker.reach().await?;
         let dir = self.settings.dir.as_path();
         let bounded = Bounded { argv, env: Some(env), dir, limit: ASK_LIMIT, bytes: ANSWER };
         bounded.run(&self.clock).await

@@ -32,7 +32,7 @@ impl Workload for Compose {
             let message = format!(
                 "could not find a container of project {project} on {} ({})",
                 daemon.name,
-                self.docker.socket()
+                self.docker.shown()
             );
             return Err(Error::new(Kind::NotFound, message));
         };

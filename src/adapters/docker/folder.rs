@@ -25,8 +25,16 @@ impl DockerHost {
         if name.is_empty() || !name.chars().all(plain) {
             return Err(Error::new(Kind::Rejected, format!("could not {what}: it is no name")));
         }
+        let Some(socket) = self.local_socket() else {
+            let at = self.shown();
+            let message = format!(
+                "could not {what}: the engine at {at} is on another host, and its files are there; \
+                 run backout there"
+            );
+            return Err(Error::new(Kind::Rejected, message));
+        };
         let asked = || -> std::io::Result<String> {
-            let mut line = UnixStream::connect(self.socket())?;
+            let mut line = UnixStream::connect(socket)?;
             line.set_read_timeout(Some(SILENT))?;
             line.set_write_timeout(Some(SILENT))?;
             write!(line, "GET /volumes/{name} HTTP/1.0\r\nHost: engine\r\n\r\n")?;
@@ -34,7 +42,7 @@ impl DockerHost {
             line.take(SAID).read_to_end(&mut said)?;
             Ok(String::from_utf8_lossy(&said).into_owned())
         };
-        let said = asked().map_err(|e| Error::io(&what, self.socket(), &e))?;
+        let said = asked().map_err(|e| Error::io(&what, socket, &e))?;
         mountpoint(&said).ok_or_else(|| {
             let first = SafeText::new(said.lines().next().unwrap_or("nothing"));
             Error::new(Kind::NotFound, format!("could not {what}: the engine said: {first}"))

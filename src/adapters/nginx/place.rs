@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::adapters::docker::{
-    Container, DEFAULT_SOCKET, DockerHost, Exec, ExecInput, ExecOutput, PROJECT, SERVICE,
+    Container, DockerHost, Exec, ExecInput, ExecOutput, PROJECT, SERVICE,
 };
 use crate::adapters::process::{Bounded, Identity, quoted};
 use crate::adapters::{Error, Kind};
@@ -237,11 +237,7 @@ impl NginxPlace {
     pub(super) fn command(&self) -> String {
         match self {
             Self::Service { docker, project, service } => {
-                let engine = if docker.socket() == DEFAULT_SOCKET {
-                    "docker".to_owned()
-                } else {
-                    format!("docker -H {}", quoted(&docker.address()))
-                };
+                let engine = docker.by_hand();
                 let project = quoted(&format!("label={PROJECT}={project}"));
                 let service = quoted(&format!("label={SERVICE}={service}"));
                 format!(

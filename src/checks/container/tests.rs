@@ -127,7 +127,7 @@ fn thresholds_judge_the_measure_and_never_cover_up_what_is_worse() {
     assert!(is_bad(&of(down.clone(), 0.0)));
     // Meters that could not be read make the good unknown, and leave the bad bad.
     let no = || Err(Error::new(Kind::Reset, "could not read the meters"));
-    let unknown = Finding::Unknown { reason: Reason::NoTool };
+    let unknown = Finding::Unknown { reason: Reason::NoData };
     assert_eq!(settings.with_measure(look(up()), no()).finding, unknown);
     assert!(is_bad(&settings.with_measure(down, no())));
 }
@@ -147,7 +147,7 @@ async fn an_engine_that_is_away_is_unknown_and_says_where_it_was_looked_for() {
     let settings = Settings { engine, ..settings(Measure::Restarts) };
     let spec = fixture::spec(CheckKind::Container(settings), Duration::from_secs(2));
     let reading = probe(&spec, &fixture::cx()).await;
-    assert_eq!(reading.finding, Finding::Unknown { reason: Reason::NoTool }, "{}", reading.note);
+    assert_eq!(reading.finding, Finding::Unknown { reason: Reason::NoData }, "{}", reading.note);
     assert!(reading.note.as_str().contains(socket.to_str().unwrap()), "{}", reading.note);
     // One that takes the connection and says nothing.
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();

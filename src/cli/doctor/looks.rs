@@ -92,7 +92,7 @@ async fn compose(
     let docker = match (docker, answered) {
         (Ok(docker), Ok(daemon)) => {
             let text =
-                format!("{} on {} answers at {}", daemon.version, daemon.name, docker.socket());
+                format!("{} on {} answers at {}", daemon.version, daemon.name, docker.shown());
             lines.push(Line::well(1, name, &text));
             docker
         }
