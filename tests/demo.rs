@@ -252,3 +252,15 @@ fn quick_is_level_1_confirmed_and_the_same_plan() {
     let ran = stack.situation().run.unwrap().digest.to_string();
     assert_eq!(ran, quick, "and it is what ran");
 }
+
+#[test]
+fn of_a_stack_that_is_ended_no_engine_stays() {
+    let stack = Stack::up(Some("errors:0.3"));
+    let mut monitor = stack.start(&["monitor"]);
+    let listed = || stack.run(&["ps", "--json"]).json().as_array().map_or(0, Vec::len);
+    stack.wait("the engine answers", Duration::from_mins(1), || listed() == 1);
+    let down = stack.run(&["demo", "down", "--dir", stack.dir().to_str().unwrap()]);
+    assert_eq!(down.code, 0, "{down:?}");
+    assert_eq!(listed(), 0, "it is gone when the command is over");
+    assert!(monitor.wait().unwrap().success(), "it ended as one that is told to");
+}

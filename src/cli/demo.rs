@@ -3,13 +3,15 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use rustix::process::Signal;
 
-use crate::adapters::process::Program;
-use crate::clock::Clock;
+use crate::adapters::process::Identity;
 use crate::demo::{self, Color, Fault, Instance, Status};
 use crate::failure::{Exit, Failure};
+use crate::link;
 
 use super::attach::{self, Screen};
 use super::{World, say, session};
@@ -80,7 +82,7 @@ pub(crate) async fn demo(
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     match arguments.command {
-        Some(command) => run(command, &world.program, &world.clock, world.json, out).await,
+        Some(command) => run(world, command, out).await,
         None => Box::pin(play(world, arguments, screen, out)).await,
     }
 }
@@ -111,11 +113,41 @@ async fn play(
         let file = dir.join("backout.yaml");
         say(out, &format!("kept; open it again with: backout --config {}\n", file.display()));
     } else {
-        let count = demo::down(&dir, &world.clock).await?;
+        let count = down(world, &dir).await?;
         std::fs::remove_dir_all(&dir).ok();
         say(out, &format!("ended {count} processes and removed {}\n", dir.display()));
     }
     ended
+}
+
+/// How long the engine of a stack may take to end.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Ends the engine that watches the stack in `dir`, and the stack; how many processes that were.
+async fn down(world: &World, dir: &Path) -> Result<usize, Failure> {
+    // First who watches: it would put on record that everything fails.
+    let engine = end_engine(world, dir).await;
+    Ok(demo::down(dir, &world.clock).await? + usize::from(engine))
+}
+
+/// An engine stays for a while where an incident is open; of a stack that ends nothing stays.
+async fn end_engine(world: &World, dir: &Path) -> bool {
+    let uid = rustix::process::geteuid().as_raw();
+    let name = world.environment.user().unwrap_or("somebody");
+    let runtime = world.environment.runtime_dir();
+    let Ok(socket) = link::socket_path(&dir.join("state"), runtime.as_deref(), uid) else {
+        return false;
+    };
+    let found = link::running(runtime.as_deref(), uid, name, &world.clock).await;
+    let engines = found.map(|found| found.running).unwrap_or_default();
+    let mut ours = engines.iter().filter(|engine| engine.socket == socket);
+    let Some(engine) = ours.find_map(|engine| Identity::of(engine.pid)) else { return false };
+    let gone = async {
+        while engine.lives() {
+            world.clock.sleep(Duration::from_millis(20)).await;
+        }
+    };
+    engine.signal(Signal::TERM).is_ok() && world.clock.timeout(END_LIMIT, gone).await.is_ok()
 }
 
 /// Asks whether to keep the stack. The harmless answer is yes; without a terminal it is kept.
@@ -130,13 +162,8 @@ fn keep(out: &mut dyn Write) -> bool {
 }
 
 /// Runs one of them and writes what there is to say.
-pub async fn run(
-    command: DemoCommand,
-    program: &Program,
-    clock: &Clock,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+async fn run(world: &World, command: DemoCommand, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let (program, clock, json) = (&world.program, &world.clock, world.json);
     let text = match command {
         DemoCommand::Up { dir, fault } => {
             let status = demo::up(&dir, fault, program, clock).await?;
@@ -153,7 +180,7 @@ pub async fn run(
             if json { as_json(&status)? } else { describe(&status) }
         }
         DemoCommand::Down { dir } => {
-            let ended = demo::down(&dir, clock).await?;
+            let ended = down(world, &dir).await?;
             format!("ended {ended} processes; the files stay in {}\n", shown(&dir))
         }
     };
@@ -267,7 +294,13 @@ mod tests {
     #[tokio::test]
     async fn asking_for_a_stack_that_is_not_there_says_how_to_start_one() {
         let dir = tempfile::tempdir().unwrap();
-        let (program, clock) = (Program::this(), Clock::real());
+        let world = World {
+            program: crate::adapters::process::Program::this(),
+            clock: crate::clock::Clock::real(),
+            environment: crate::config::Environment::default(),
+            config: None,
+            json: true,
+        };
         for command in [
             DemoCommand::Status { dir: dir.path().into() },
             DemoCommand::Down { dir: dir.path().into() },
@@ -275,7 +308,7 @@ mod tests {
             DemoCommand::Break { fault: Fault::Hang, dir: dir.path().into() },
         ] {
             let mut out = Vec::new();
-            let refused = run(command, &program, &clock, true, &mut out).await.unwrap_err();
+            let refused = run(&world, command, &mut out).await.unwrap_err();
             assert_eq!(refused.exit, Exit::Unknown);
             assert!(refused.to_string().contains("backout demo up --dir"), "{refused}");
             assert!(out.is_empty());

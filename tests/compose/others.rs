@@ -241,8 +241,21 @@ async fn podman_s_compatible_socket_is_an_engine_like_the_other() {
         (3, &b"geheim\n"[..], "no")
     );
 
+    let mut events = docker.events("p", Some(Clock::real().now())).await.unwrap();
     docker.stop(&id, Duration::from_secs(10)).await.unwrap();
     assert!(!docker.container(&id).await.unwrap().running);
     docker.start(&id).await.unwrap();
     assert!(docker.container(&id).await.unwrap().is_up());
+    // What happened is told in its order, with its time.
+    let told = async {
+        let mut wanted = ["die", "start"].iter().peekable();
+        while let Some(next) = wanted.peek() {
+            let event = events.next().await.unwrap().unwrap();
+            assert!(event.id == id && event.at.is_some(), "{event:?}");
+            if event.action.as_str() == **next {
+                wanted.next();
+            }
+        }
+    };
+    Clock::real().timeout(limit, told).await.unwrap();
 }

@@ -40,3 +40,38 @@ fn what_is_no_address_is_refused() {
     let host = DockerHost::connect(None, Clock::real()).unwrap();
     assert_eq!(host.address(), "unix:///var/run/docker.sock");
 }
+
+#[tokio::test]
+async fn whoever_waits_while_another_host_is_tried_has_the_same_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: [(&str, &[u8]); 3] = [
+        ("ca.pem", include_bytes!("../../../tests/tls/ca.pem")),
+        ("cert.pem", include_bytes!("../../../tests/tls/server.pem")),
+        ("key.pem", include_bytes!("../../../tests/tls/server.key")),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    // It takes the connection, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = silent.local_addr().unwrap();
+    let address = format!("tls://{place}{}", folder.path().display());
+    let clock = Clock::manual(chrono::DateTime::UNIX_EPOCH);
+    let host = DockerHost::connect(Some(&address), clock.clone()).unwrap();
+    let asked: Vec<_> = (0..5)
+        .map(|_| {
+            tokio::spawn({
+                let host = host.clone();
+                async move { host.reach().await }
+            })
+        })
+        .collect();
+    for _ in 0..200 {
+        Clock::real().sleep(Duration::from_millis(1)).await;
+    }
+    clock.advance(Duration::from_secs(11));
+    for one in asked {
+        let why = one.await.unwrap().unwrap_err().message;
+        assert!(why.contains("no answer within 10 s") && why.contains(" version"), "{why}");
+    }
+}

@@ -43,7 +43,14 @@ const OPTIONS: [&str; 7] = [
 pub(super) struct Tunnel {
     address: Address,
     folder: tempfile::TempDir,
-    open: tokio::sync::Mutex<Option<Open>>,
+    state: tokio::sync::Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    open: Option<Open>,
+    /// When it could not be opened the last time, and why not.
+    failed: Option<(Duration, Error)>,
 }
 
 /// What keeps it open; ended when it is dropped.
@@ -87,8 +94,8 @@ impl Tunnel {
         }
         let folder = tempfile::Builder::new().prefix("backout-engine-").tempdir();
         let folder = folder.map_err(|e| Error::io("make", "a folder for a socket", &e))?;
-        let open = tokio::sync::Mutex::new(None);
-        let tunnel = Arc::new(Self { address: address.clone(), folder, open });
+        let state = tokio::sync::Mutex::default();
+        let tunnel = Arc::new(Self { address: address.clone(), folder, state });
         all.retain(|_, one| one.strong_count() > 0);
         all.insert(name, Arc::downgrade(&tunnel));
         Ok(tunnel)
@@ -105,34 +112,44 @@ impl Tunnel {
 
     /// Opens it, unless it is open. Fails when the engine does not answer through it.
     pub(super) async fn open(&self, clock: &Clock) -> Result<(), Error> {
-        let mut open = self.open.lock().await;
-        if open.as_mut().is_some_and(Open::is_open) {
+        let asked = clock.ticks();
+        let mut state = self.state.lock().await;
+        if state.open.as_mut().is_some_and(Open::is_open) {
             return Ok(());
         }
+        // Whoever waited while it was tried has the same answer: not each of them waits as long.
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
+        }
         // The old one first: both have the same socket.
-        drop(open.take());
+        drop(state.open.take());
         fs::remove_file(self.socket()).ok();
+        match self.opened(clock).await {
+            Ok(open) => {
+                state.open = Some(open);
+                Ok(())
+            }
+            Err(error) => {
+                state.failed = Some((clock.ticks(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn opened(&self, clock: &Clock) -> Result<Open, Error> {
         let mut begun = self.begin()?;
         let answered = clock.timeout(OPEN_LIMIT, self.answers(&mut begun, clock)).await;
         let why = match answered {
-            Ok(Ok(())) => {
-                *open = Some(begun);
-                return Ok(());
-            }
+            Ok(Ok(())) => return Ok(begun),
             Ok(Err(why)) => why,
             Err(_) => format!("no answer within {} s", OPEN_LIMIT.as_secs()),
         };
-        drop(begun);
         let line = self.address.by_hand();
-        let help = match self.address {
-            Address::Ssh { .. } => {
-                format!("see that this works without a question: {line} version")
-            }
-            Address::Tls { .. } | Address::Socket(_) => {
-                format!("see that this works: {line} version")
-            }
+        let works = match self.address {
+            Address::Ssh { .. } => "see that this works without a question",
+            Address::Tls { .. } | Address::Socket(_) => "see that this works",
         };
-        Err(Error::new(Kind::Refused, format!("{why}; {help}")))
+        Err(Error::new(Kind::Refused, format!("{why}; {works}: {line} version")))
     }
 
     fn begin(&self) -> Result<Open, Error> {
