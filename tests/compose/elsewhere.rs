@@ -230,7 +230,7 @@ impl Tls {
         let until = Instant::now() + Duration::from_mins(1);
         while UnixStream::connect(&socket).await.is_err() {
             assert!(Instant::now() < until, "nobody leads into the engine's network");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            Clock::real().sleep(Duration::from_millis(50)).await;
         }
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         tokio::spawn(async move {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use crate::adapters::database::{Applied, Database, Limits, Script, Told};
@@ -17,10 +17,9 @@ use crate::model::tables::TableFacts;
 use crate::text::SafeText;
 
 use super::swap::{sync_folder_of, with_sidecars};
-use super::{
-    copy_back, dump, facts, identifier, ledgers, left_half_done, one_transaction, only, swap,
-    translate,
-};
+use super::{copy_back, dump, facts, identifier, ledgers, one_transaction, only, swap, translate};
+
+mod opening;
 
 /// How long a look waits for a lock.
 const LOOK: Duration = Duration::from_secs(2);
@@ -47,52 +46,6 @@ impl SqliteDatabase {
         file.push(name);
         self.path.with_file_name(file)
     }
-
-    async fn reading(&self) -> Result<SqliteConnection, Error> {
-        File::open(&self.path).map_err(|e| Error::io("open", self.thing(), &e))?;
-        let sql = |e: sqlx::Error| translate("open", &self.thing(), &e);
-        let options = SqliteConnectOptions::new()
-            .filename(&self.path)
-            .read_only(true)
-            .create_if_missing(false)
-            .busy_timeout(LOOK)
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(sql)?;
-        match first_page(&mut connection).await {
-            Err(error) if left_half_done(&error) => {
-                connection.close().await.ok();
-                self.take_back().await?;
-                options.connect().await.map_err(sql)
-            }
-            // What else is wrong is said by whoever asks, who knows what was wanted.
-            Ok(()) | Err(_) => Ok(connection),
-        }
-    }
-
-    /// Takes back a transaction whose process was killed, as the next program that writes there
-    /// would: until then nobody can see what holds.
-    async fn take_back(&self) -> Result<(), Error> {
-        let mut connection = self.writing(LOOK).await?;
-        let seen = first_page(&mut connection).await;
-        connection.close().await.ok();
-        seen.map_err(|e| translate("open", &self.thing(), &e))
-    }
-
-    async fn writing(&self, lock: Duration) -> Result<SqliteConnection, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(&self.path)
-            .create_if_missing(false)
-            .busy_timeout(lock)
-            .foreign_keys(false)
-            .synchronous(SqliteSynchronous::Full)
-            .disable_statement_logging();
-        options.connect().await.map_err(|e| translate("open", &self.thing(), &e))
-    }
-}
-
-/// Reads the first page, and with it whether a journal lies beside the file that nobody holds.
-async fn first_page(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA schema_version").execute(connection).await.map(drop)
 }
 
 /// A time as ledgers write it: with its zone, or as `SQLite` does, which means UTC.
